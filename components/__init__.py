@@ -1,0 +1,26 @@
+"""The project's TFX components and artifact types, by name.
+
+Resolved on first use: importing one component's `logic` module must not import TFX (seconds), and
+Kubeflow recreates artifact types as `components.<Name>`.
+"""
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "Rejects": "components.artifacts",
+    "Leaderboard": "components.artifacts",
+    "FaceExampleGen": "components.face_example_gen.component",
+    "Champion": "components.champion.component",
+    "Selector": "components.selector.component",
+    "ServableCheck": "components.servable_check.component",
+    "Publisher": "components.publisher.component",
+}
+__all__ = list(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    """The component or artifact type called `name`."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'components' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

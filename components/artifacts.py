@@ -1,0 +1,19 @@
+"""The project's own artifact types.
+
+Without PROPERTIES: Kubeflow recreates a custom type from its name alone, so what a node wants to
+say about an artifact goes into custom properties. TYPE_NAME is the import path Kubeflow uses.
+"""
+
+from tfx.types.artifact import Artifact
+
+
+class Rejects(Artifact):
+    """`rejects.jsonl`: one object per input file that was not used, with `file`, `reason`, `detail`."""
+
+    TYPE_NAME = "components.Rejects"
+
+
+class Leaderboard(Artifact):
+    """`leaderboard.json`: every candidate with its figures, and why it was or was not chosen."""
+
+    TYPE_NAME = "components.Leaderboard"

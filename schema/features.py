@@ -21,8 +21,8 @@ SHARPNESS: Final = "sharpness"  # variance of the Laplacian of the luma in grey 
 
 # Transformed features. PIXELS is a serialized uint8 tensor [store_size, store_size, 3].
 PIXELS: Final = "pixels"
+# GENDER keeps its name and becomes float: 0.0 male, 1.0 female.
 AGE_NORM: Final = "age_norm"  # age / MAX_AGE, float in [0, 1]
-FEMALE: Final = "female"  # 1.0 female, 0.0 male
 
 # Domains.
 MIN_AGE: Final = 0

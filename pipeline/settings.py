@@ -1,0 +1,168 @@
+"""Typed, validated settings: a profile, then what the user sets over it."""
+
+import difflib
+from functools import reduce
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from pipeline.errors import EXIT_USAGE, UserError
+from trainer.hyperparameters import Fraction, Hyperparameters, Strict
+
+Candidate = Literal["multitask"]
+# Which family's model each candidate is made of.
+FAMILY_OF: dict[Candidate, str] = {"multitask": "multitask_cnn"}
+
+
+class Data(Strict):
+    """Where the photographs come from."""
+
+    uri: str | None = Field(None, description="folder, .tar.gz or .zip; the built-in sample if none")
+    limit: int = Field(0, ge=0, description="use only this many files; 0 for all")
+    shards: int = Field(4, gt=0, description="files per split, and units of parallel ingestion")
+    sample_size: int = Field(1500, gt=0, description="faces the built-in sample draws")
+    sample_seed: int = 0
+
+
+class Image(Strict):
+    """How pictures are stored for training."""
+
+    store_size: int = Field(64, ge=16, le=512, description="side of the stored pictures, pixels")
+
+
+class Thresholds(Strict):
+    """What a candidate must reach on the test split to be published."""
+
+    max_age_mae: float = Field(gt=0, description="mean absolute error of age, years")
+    min_gender_accuracy: Fraction = Field(description="share of right answers")
+    min_auc: Fraction | None = Field(None, description="area under the gender ROC curve")
+
+
+class Selection(Strict):
+    """How the winner is chosen."""
+
+    tolerance: float = Field(
+        0.0, ge=0, description="how much worse than the champion's score is accepted, as a share"
+    )
+
+
+class Check(Strict):
+    """How a servable is tried before it is published."""
+
+    max_seconds: float = Field(300, gt=0, description="time-out of the process that tries it")
+
+
+class Serving(Strict):
+    """Where the winner is published."""
+
+    dir: str | None = Field(None, description="TF Serving's model base; <workdir>/serving if none")
+
+
+class Settings(Strict):
+    """Everything a run depends on."""
+
+    profile: str
+    workdir: str = "work"
+    data: Data = Data()
+    image: Image = Image()
+    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)] = ("multitask",)
+    training: Hyperparameters = Hyperparameters()
+    thresholds: Thresholds
+    selection: Selection = Selection()
+    check: Check = Check()
+    serving: Serving = Serving()
+    beam_args: tuple[str, ...] = Field(
+        # Beam's DirectRunner would look for Prism on the network first.
+        ("--runner=FnApiRunner", "--direct_running_mode=in_memory"),
+        description="pipeline options for Beam",
+    )
+
+    @property
+    def serving_dir(self) -> Path:
+        """TF Serving's model base path: holds one folder per version's model name."""
+        return Path(self.serving.dir) if self.serving.dir else Path(self.workdir, "serving")
+
+
+def profiles() -> list[str]:
+    """The names of the profiles there are."""
+    found = resources.files("pipeline").joinpath("profiles").iterdir()
+    return sorted(Path(entry.name).stem for entry in found if entry.name.endswith(".yaml"))
+
+
+def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Settings:
+    """Resolves settings: the profile's file, then `overrides`, then `--set` assignments.
+
+    Args:
+      profile: the name of a profile.
+      overrides: dotted keys with values, as the command line's own options give them.
+      assignments: `key=value` strings; values are read as YAML.
+
+    Raises:
+      UserError: for an unknown profile or key, or a value of the wrong type (exit code 2).
+    """
+    if profile not in profiles():
+        raise UserError(
+            f"unknown profile {profile!r}: it is one of {', '.join(profiles())}", EXIT_USAGE
+        )
+    text = resources.files("pipeline").joinpath("profiles", f"{profile}.yaml").read_text()
+    values: dict[str, Any] = {"profile": profile, **yaml.safe_load(text)}
+    for key, value in overrides.items():
+        _assign(values, key, value)
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise UserError(f"--set takes key=value, got {assignment!r}", EXIT_USAGE)
+        _assign(values, key.strip(), _parse(key, value))
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_explain(error), EXIT_USAGE) from None
+
+
+def _parse(key: str, value: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise UserError(f"setting {key}: {value!r} is not a YAML value", EXIT_USAGE) from None
+
+
+def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
+    """Puts a value at a dotted key, making the levels on the way."""
+    *parents, last = dotted.split(".")
+    for parent in parents:
+        level = values.setdefault(parent, {})
+        if not isinstance(level, dict):
+            raise UserError(f"setting {dotted}: {parent} holds no further settings", EXIT_USAGE)
+        values = level
+    values[last] = value
+
+
+def _explain(error: ValidationError) -> str:
+    """One line: every wrong key, what it got and what it takes."""
+    return "; ".join(_explain_one(dict(problem)) for problem in error.errors())
+
+
+def _explain_one(problem: dict[str, Any]) -> str:
+    path = [str(part) for part in problem["loc"]]
+    key = ".".join(path)
+    if problem["type"] == "extra_forbidden":
+        known = _known_keys(path[:-1])
+        near = difflib.get_close_matches(path[-1], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"unknown setting {key}: {hint}"
+    return f"setting {key}: got {problem['input']!r}, {problem['msg'][0].lower()}{problem['msg'][1:]}"
+
+
+def _known_keys(path: list[str]) -> list[str]:
+    """The settings there are below a path of sections."""
+    section = reduce(_section, path, Settings)
+    return sorted(section.model_fields)
+
+
+def _section(parent: type[BaseModel], name: str) -> type[BaseModel]:
+    annotation = parent.model_fields[name].annotation
+    options = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
+    return next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))

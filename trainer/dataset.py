@@ -1,0 +1,87 @@
+"""Transformed examples as tf.data: parsed once, cached as uint8, shuffled, augmented."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from schema import features
+from trainer.augment import augment
+from trainer.hyperparameters import Augmentation
+from trainer.preprocessing import parse_pixels
+
+Batch = tuple[tf.Tensor, dict[str, tf.Tensor]]
+
+_SPEC = {
+    features.PIXELS: tf.io.FixedLenFeature([], tf.string),
+    features.AGE_NORM: tf.io.FixedLenFeature([], tf.float32),
+    features.GENDER: tf.io.FixedLenFeature([], tf.float32),
+}
+
+
+def load(patterns: Sequence[str], store_size: int) -> tf.data.Dataset:
+    """Single examples, in the order of their files.
+
+    Args:
+      patterns: file patterns of gzipped TFRecords that Transform wrote.
+      store_size: side of the stored pictures, pixels.
+
+    Returns:
+      (uint8 [store_size, store_size, 3], {"age": years, "gender": 0.0 or 1.0}) each.
+    """
+
+    def parse(record: tf.Tensor) -> Batch:
+        example = tf.io.parse_single_example(record, _SPEC)
+        labels = {
+            features.AGE: example[features.AGE_NORM] * features.MAX_AGE,
+            features.GENDER: example[features.GENDER],
+        }
+        return parse_pixels(example[features.PIXELS], store_size), labels
+
+    files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
+    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+    return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def training_batches(
+    examples: tf.data.Dataset,
+    count: int,
+    batch_size: int,
+    augmentation: Augmentation,
+    seed: int,
+    cache: str = "",
+) -> tf.data.Dataset:
+    """One epoch of shuffled, augmented batches; each epoch differs, each run is the same.
+
+    Args:
+      examples: from `load`.
+      count: how many there are; all of them are shuffled, as uint8.
+      batch_size: pictures a batch; a last, smaller batch is left out.
+      augmentation: see trainer.augment.
+      seed: of the order and of the changes.
+      cache: a file to cache the parsed examples in, or "" for memory.
+    """
+
+    def change(batch: Batch, random: tf.Tensor) -> Batch:
+        return augment(batch[0], random, augmentation), batch[1]
+
+    batches = (
+        examples.cache(cache)
+        .shuffle(count, seed=seed, reshuffle_each_iteration=True)
+        .batch(batch_size, drop_remainder=True)
+    )
+    randoms = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
+    return (
+        tf.data.Dataset.zip(batches, randoms)
+        .map(change, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def plain_batches(examples: tf.data.Dataset, batch_size: int, cache: str = "") -> tf.data.Dataset:
+    """Batches in order, unchanged, for validation and calibration."""
+    return examples.cache(cache).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
+def count(examples: tf.data.Dataset) -> int:
+    """How many examples there are; reads them once."""
+    return int(examples.reduce(tf.constant(0, tf.int64), lambda n, _: n + 1))

@@ -1,0 +1,70 @@
+"""What a model answers with, and what it is trained on.
+
+Age is either a distribution over the years 0 to 116, read as its expectation (DEX, Rothe et al.
+2018; trained on a Gaussian about the label as in DLDL-v2, Gao et al. 2018, with an L1 term on the
+expectation), or a single sigmoid read as age / 116. Gender is one logit.
+"""
+
+from typing import Literal
+
+import keras
+from keras import ops
+
+from schema import features
+
+AgeHead = Literal["distribution", "regression"]
+AGE_BINS = features.MAX_AGE + 1
+
+
+def age_output(trunk: keras.KerasTensor, head: AgeHead) -> keras.KerasTensor:
+    """The age logits on a trunk of float [n, d]: [n, 117] (distribution) or [n, 1] (regression)."""
+    units = AGE_BINS if head == "distribution" else 1
+    return keras.layers.Dense(units, dtype="float32", name=features.AGE)(trunk)
+
+
+def gender_output(trunk: keras.KerasTensor) -> keras.KerasTensor:
+    """The logit of "female" on a trunk of float [n, d]: [n, 1]."""
+    return keras.layers.Dense(1, dtype="float32", name=features.GENDER)(trunk)
+
+
+def age_years(logits: keras.KerasTensor) -> keras.KerasTensor:
+    """Ages in years, float [n], of age logits of either head (told apart by their width)."""
+    if logits.shape[-1] == 1:
+        return ops.sigmoid(logits[:, 0]) * features.MAX_AGE
+    years = ops.arange(AGE_BINS, dtype="float32")
+    return ops.sum(ops.softmax(logits, axis=-1) * years, axis=-1)
+
+
+@keras.saving.register_keras_serializable("agegender")
+class AgeLoss(keras.losses.Loss):
+    """Loss of age logits against ages in years.
+
+    Distribution: cross-entropy with a Gaussian of `sigma` years about the label, plus `l1` times
+    the absolute error of the expectation in years. Regression: the absolute error in years times
+    `l1`.
+    """
+
+    def __init__(self, sigma: float = 2.0, l1: float = 0.2, name: str = "age_loss") -> None:
+        super().__init__(name=name)
+        self.sigma, self.l1 = sigma, l1
+
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+        """Loss per example, float [n]."""
+        truth = ops.reshape(ops.cast(y_true, "float32"), (-1,))
+        error = self.l1 * ops.abs(age_years(y_pred) - truth)
+        if y_pred.shape[-1] == 1:
+            return error
+        years = ops.arange(AGE_BINS, dtype="float32")
+        bell = ops.exp(-0.5 * ops.square((years[None, :] - truth[:, None]) / self.sigma))
+        target = bell / ops.sum(bell, axis=-1, keepdims=True)
+        return error - ops.sum(target * ops.log_softmax(y_pred, axis=-1), axis=-1)
+
+    def get_config(self) -> dict[str, object]:
+        """What a copy is made from."""
+        return {"sigma": self.sigma, "l1": self.l1, "name": self.name}
+
+
+@keras.saving.register_keras_serializable("agegender")
+def age_mae(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+    """Absolute error in years per example, float [n]."""
+    return ops.abs(age_years(y_pred) - ops.reshape(ops.cast(y_true, "float32"), (-1,)))

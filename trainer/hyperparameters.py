@@ -1,0 +1,61 @@
+"""What a training is told: typed, validated, and free of TensorFlow so that settings load fast."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+
+
+class Strict(BaseModel):
+    """A frozen model that knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Augmentation(Strict):
+    """How far training pictures are changed; 0 switches a change off."""
+
+    flip: bool = Field(True, description="mirror half of the pictures")
+    rotation: float = Field(12.0, ge=0, le=180, description="largest turn either way, degrees")
+    zoom: Fraction = Field(0.12, description="largest change of scale either way")
+    shift: Fraction = Field(0.06, description="largest move either way, share of the side")
+    brightness: Fraction = Field(0.15, description="largest change either way, share of the range")
+    contrast: Fraction = Field(0.2, description="largest change either way")
+    saturation: Fraction = Field(0.2, description="largest change either way")
+
+
+class Architecture(Strict):
+    """The shape of a convolutional family's model."""
+
+    widths: tuple[Annotated[int, Field(gt=0)], ...] = Field(
+        (32, 64, 128, 192), min_length=1, description="channels of each stage"
+    )
+    depth: int = Field(1, gt=0, description="residual blocks per stage")
+    kernel_size: int = Field(3, gt=0, description="side of the kernels, pixels")
+    dropout: Fraction = Field(0.3, description="share of the trunk's features dropped")
+    age_head: Literal["distribution", "regression"] = Field(
+        "distribution", description="softmax over 0..116 read as its mean, or sigmoid age/116"
+    )
+
+
+class Hyperparameters(Strict):
+    """Everything a training depends on but its data."""
+
+    architecture: Architecture = Architecture()
+    augmentation: Augmentation = Augmentation()
+    epochs: int = Field(40, gt=0)
+    patience: int = Field(10, gt=0, description="epochs without a better val score before stopping")
+    batch_size: int = Field(64, gt=0)
+    learning_rate: float = Field(2e-3, gt=0, description="peak, after warm-up")
+    warmup: Fraction = Field(0.05, description="share of the steps spent warming up")
+    weight_decay: float = Field(0.02, ge=0)
+    clip_norm: float = Field(1.0, gt=0, description="largest global norm of a gradient")
+    ema_momentum: Fraction = Field(0.998, description="of the averaged weights; 0 for none")
+    age_sigma: float = Field(2.0, gt=0, description="spread of the age label, years")
+    age_l1: float = Field(0.2, ge=0, description="weight of the age error, per year")
+    gender_weight: float = Field(1.0, ge=0, description="of the gender loss beside the age loss")
+    precision: Precision = Field("auto", description="auto: what the device at hand does fastest")
+    cache: Literal["memory", "disk"] = Field("memory", description="where parsed pictures wait")
+    seed: int = 0

@@ -56,7 +56,7 @@ class Need(NamedTuple):
 
     library: str  # soname
     version: str
-    index: int  # what .gnu.version says for the symbols bound to it
+    number: int  # what .gnu.version holds for the symbols bound to it
     weak: bool
     flags_offset: int  # where in the file its flags are, bytes
 
@@ -85,7 +85,7 @@ def machine_versions(library: str) -> frozenset[str]:
 
 
 def condition(path: Path, provided: Provided = machine_versions) -> str:
-    """How the shared object at `path` stands: "needs no repair", "repaired" or "needs repair ..."."""
+    """Whether the file at `path` "needs no repair", is "repaired" or "needs repair (versions)"."""
     with open(path, "rb") as file:
         lacking = _lacking(_open_elf(file, path), provided)
     if strong := [need.version for need in lacking if not need.weak]:
@@ -104,7 +104,7 @@ def repair(path: Path, provided: Provided = machine_versions) -> bool:
         unmet = _unmet(elf, provided)
         if not unmet:
             return False
-        symbols = _symbols_bound_to(elf, {need.index for need in unmet})
+        symbols = _symbols_bound_to(elf, {need.number for need in unmet})
     unknown = sorted({need.version for need in unmet} - NEWER_VERSIONS)
     unknown += sorted(symbols - EQUIVALENTS.keys())
     if unknown:
@@ -161,11 +161,11 @@ def _needs(elf: ELFFile) -> Iterator[Need]:
         _, count, name, aux_step, step = _VERNEED.unpack_from(data, start)
         aux = start + aux_step
         for _ in range(count):
-            _, flags, index, version, aux_next = _VERNAUX.unpack_from(data, aux)
+            _, flags, number, version, aux_next = _VERNAUX.unpack_from(data, aux)
             yield Need(
                 library=strings.get_string(name),
                 version=strings.get_string(version),
-                index=index,
+                number=number,
                 weak=bool(flags & _WEAK),
                 flags_offset=base + aux + 4,
             )
@@ -181,13 +181,13 @@ def _unmet(elf: ELFFile, provided: Provided) -> list[Need]:
     return [need for need in _lacking(elf, provided) if not need.weak]
 
 
-def _symbols_bound_to(elf: ELFFile, indices: set[int]) -> set[str]:
+def _symbols_bound_to(elf: ELFFile, numbers: set[int]) -> set[str]:
     versions = elf.get_section_by_name(".gnu.version")
     symbols = elf.get_section_by_name(".dynsym").iter_symbols()
     return {
         symbol.name
-        for number, symbol in enumerate(symbols)
-        if versions.get_symbol(number).entry["ndx"] in indices
+        for position, symbol in enumerate(symbols)
+        if versions.get_symbol(position).entry["ndx"] in numbers
     }
 
 
@@ -201,9 +201,7 @@ def _rename_symbols(path: Path, symbols: set[str]) -> None:
         if not symbols:
             continue
         try:
-            subprocess.run(
-                [patchelf, *arguments, path], check=True, capture_output=True, text=True
-            )
+            subprocess.run([patchelf, *arguments, path], check=True, capture_output=True, text=True)
         except FileNotFoundError as error:
             raise RepairError(f"{patchelf}: not there; `make setup` installs it") from error
         except subprocess.CalledProcessError as error:
@@ -225,7 +223,7 @@ def _loose_ends(path: Path, provided: Provided) -> list[str]:
         elf = _open_elf(file, path)
         lacking = _lacking(elf, provided)
         strong = [need.version for need in lacking if not need.weak]
-        return strong + sorted(_symbols_bound_to(elf, {need.index for need in lacking}))
+        return strong + sorted(_symbols_bound_to(elf, {need.number for need in lacking}))
 
 
 def main(arguments: list[str] | None = None) -> int:

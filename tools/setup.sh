@@ -5,21 +5,18 @@ cd "$(dirname "$0")/.." || exit 1
 
 # A name on PATH can be a stub of a version manager that only prints an error: run it to know.
 right_version() {
-    "$1" -I -S -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' \
+    "$1" -I -S -c "import sys$2; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))" \
         >/dev/null 2>&1
-}
-can_make_venvs() {
-    right_version "$1" && "$1" -I -S -c 'import ensurepip, venv' >/dev/null 2>&1
 }
 
 found=
 if [ -n "$PYTHON" ]; then
     right_version "$PYTHON" && found=$PYTHON
 else
-    names='.venv/bin/python python3.11 python3.12 python3'
-    for check in can_make_venvs right_version; do
-        for name in $names; do
-            if $check "$name"; then
+    # Debian's python3 comes without ensurepip: second choice, setup_env.py says what it lacks.
+    for modules in ', ensurepip' ''; do
+        for name in .venv/bin/python python3.11 python3.12 python3; do
+            if right_version "$name" "$modules"; then
                 found=$name
                 break 2
             fi

@@ -188,34 +188,28 @@ def _install(root: Path, venv: Path, extra: str | None, lock_fd: int) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in _UNWANTED}
     steps = Steps(root, venv / "setup.log", environment, lock_fd)
     if fresh:
-        steps.run("virtual environment", [_base_python(), "-I", "-m", "venv", str(venv)])
-    bootstrap = venv / "bootstrap.txt"
-    bootstrap.write_text(lock_blocks(lock.read_text(), BOOTSTRAP))
-    pip = [python, "-I", "-m", "pip"]
+        steps.run("virtual environment", _base_python(), "-I", "-m", "venv", str(venv))
+    pins = venv / "bootstrap.txt"
+    pins.write_text(lock_blocks(lock.read_text(), BOOTSTRAP))
+    pip = (python, "-I", "-m", "pip", "--no-input", "--disable-pip-version-check")
+    hashed = ("--require-hashes", "--only-binary=:all:")
     steps.run(
         f"installer ({', '.join(BOOTSTRAP)})",
-        [*pip, "--no-input", "--disable-pip-version-check", "install", "--retries=2", "--no-deps"]
-        + ["--require-hashes", "--only-binary=:all:", "--requirement", str(bootstrap)],
+        *(*pip, "install", "--retries=2", "--no-deps", *hashed, f"--requirement={pins}"),
     )
     environment.update(_index_of_pip(pip, environment))
-    uv = [str(venv / "bin/uv"), "--no-progress", "pip"]
+    uv = (str(venv / "bin/uv"), "--no-progress", "pip")
+    into = (f"--python={python}", "--no-build-isolation")
+    built = [f"--no-binary={name}" for name in SOURCE_ONLY]
     steps.run(
         "packages and their bytecode",
-        [*uv, "sync", "--python", python, "--python-platform", PLATFORM, "--require-hashes"]
-        + ["--compile-bytecode", "--no-build-isolation", "--only-binary=:all:"]
-        + [f"--no-binary={name}" for name in SOURCE_ONLY]
-        + [str(lock)],
+        *(*uv, "sync", *into, f"--python-platform={PLATFORM}", *hashed, *built),
+        *("--compile-bytecode", str(lock)),
     )
-    steps.run(
-        "the project itself",
-        [*uv, "install", "--python", python, "--no-deps", "--no-build-isolation"]
-        + ["--editable", str(root)],
-    )
-    steps.run("wheel repair", [python, "-I", str(root / "tools/repair_wheels.py")])
-    steps.run(
-        "import check",
-        [python, "-I", "-W", "ignore", "-c", "import ml_metadata, tensorflow_data_validation"],
-    )
+    steps.run("the project itself", *uv, "install", *into, "--no-deps", f"--editable={root}")
+    steps.run("wheel repair", python, "-I", str(root / "tools/repair_wheels.py"))
+    imports = "import ml_metadata, tensorflow_data_validation"
+    steps.run("import check", python, "-I", "-W", "ignore", "-c", imports)
     _write_stamp(venv, {**wanted, "finished": True})
     print(f"setup: ready in {time.monotonic() - started:.0f} s", flush=True)
 
@@ -227,7 +221,7 @@ class Steps:
         self.root, self.log, self.environment, self.lock_fd = root, log, environment, lock_fd
         log.write_text("")
 
-    def run(self, label: str, command: list[str]) -> None:
+    def run(self, label: str, *command: str) -> None:
         """Run `command`; raises SetupError with the cause when it fails."""
         started = time.monotonic()
         with open(self.log, "ab") as log:
@@ -330,7 +324,7 @@ def _check_venv_module() -> None:
         ) from None
 
 
-def _index_of_pip(pip: list[str], environment: dict[str, str]) -> dict[str, str]:
+def _index_of_pip(pip: tuple[str, ...], environment: dict[str, str]) -> dict[str, str]:
     """Variables that make uv use the index and certificates pip is set up for; pip's word counts.
 
     uv does not read pip's configuration, where a company's mirror usually stands.

@@ -26,7 +26,7 @@ fi
 
 if [ -z "$found" ]; then
     version=$("${PYTHON:-python3}" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
-    echo "setup: needs Python 3.11 or 3.12, but ${PYTHON:-python3} is ${version:-not there};" \
+    echo "setup: needs Python 3.11 or 3.12, but ${PYTHON:-python3} is ${version:-not there or does not run};" \
         "install one (Debian 12: apt install python3 python3-venv)" \
         "or name it: make setup PYTHON=/path/to/python3.12" >&2
     exit 1

@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"setup: {error}", file=sys.stderr)
         return 1
     except OSError as error:
-        print(f"setup: {error}", file=sys.stderr)
+        print(f"setup: {cause_of(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nsetup: interrupted; run it again to start over", file=sys.stderr)
@@ -188,7 +188,9 @@ def _install(root: Path, venv: Path, extra: str | None, lock_fd: int) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in _UNWANTED}
     steps = Steps(root, venv / "setup.log", environment, lock_fd)
     if fresh:
-        steps.run("virtual environment", _base_python(), "-I", "-m", "venv", str(venv))
+        # venv would run ensurepip itself, but keep its words to itself when that fails.
+        steps.run("venv", _base_python(), "-I", "-m", "venv", "--without-pip", str(venv))
+        steps.run("pip", python, "-I", "-m", "ensurepip", "--default-pip")
     pins = venv / "bootstrap.txt"
     pins.write_text(lock_blocks(lock.read_text(), BOOTSTRAP))
     pip = (python, "-I", "-m", "pip", "--no-input", "--disable-pip-version-check")

@@ -1,0 +1,193 @@
+"""Which candidate wins, and whether it may replace the champion.
+
+Figures are named as `pipeline.evaluation` names them: `age_mae` (years), `gender_accuracy` (0 to 1)
+and so on; those of the test split come per slice, "overall" among them.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+OVERALL = "overall"
+CONSTANT_VERSION = 0  # the champion's version while nothing is published
+
+Figures = Mapping[str, float]
+
+
+class Thresholds(BaseModel):
+    """What a candidate must reach on the whole test split before it may be published."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_age_mae: float = Field(gt=0, description="years")
+    # At 1.0 the score would divide by zero.
+    min_gender_accuracy: float = Field(ge=0, lt=1)
+    min_auc: float | None = Field(default=None, ge=0, le=1, description="of gender")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A candidate with its figures; `failed` says, one line each, which test rules it broke."""
+
+    name: str
+    val: Figures
+    test: Mapping[str, Figures]
+    failed: tuple[str, ...]
+    digest: str  # of the servable's content
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What is serving now; the constant predictor when nothing is."""
+
+    version: int
+    test: Mapping[str, Figures]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The outcome.
+
+    `ranking` holds all names, best first: those that passed by their val score, then the others.
+    `winner` is the best that passed, None when none did; `blessed` says whether it may be
+    published; `reason` is one sentence.
+    """
+
+    ranking: tuple[str, ...]
+    winner: str | None
+    blessed: bool
+    reason: str
+
+    @property
+    def emitted(self) -> str:
+        """Whose model the Selector hands on: the winner's, or the best loser's."""
+        return self.ranking[0]
+
+
+def score(age_mae: float, gender_accuracy: float, thresholds: Thresholds) -> float:
+    """Age error plus gender error, each as a share of what the thresholds allow; lower is better.
+
+    `age_mae` in years, `gender_accuracy` 0 to 1. A model exactly on both thresholds scores 2.
+    """
+    age = age_mae / thresholds.max_age_mae
+    gender = (1 - gender_accuracy) / (1 - thresholds.min_gender_accuracy)
+    return age + gender
+
+
+def figures_score(figures: Figures, thresholds: Thresholds) -> float:
+    """`score` of a split's figures; infinite, worse than any other, when it is not a number."""
+    value = score(figures["age_mae"], figures["gender_accuracy"], thresholds)
+    return value if math.isfinite(value) else math.inf
+
+
+def broken_rules(candidate: Candidate, thresholds: Thresholds) -> tuple[str, ...]:
+    """Why the candidate may not win, one line each; empty when it passed."""
+    if math.isinf(figures_score(candidate.val, thresholds)):
+        return (*candidate.failed, "a figure on val is not a number")
+    return candidate.failed
+
+
+def choose(
+    candidates: Sequence[Candidate],
+    champion: Champion,
+    thresholds: Thresholds,
+    tolerance: float = 0.0,
+) -> Decision:
+    """Rank the candidates by val score and hold the winner against the champion on test.
+
+    The winner may be published when its test score is at most `1 + tolerance` times the
+    champion's, or when it is the champion. Equal scores rank by name.
+    """
+    order = sorted(
+        candidates,
+        key=lambda one: (
+            bool(broken_rules(one, thresholds)),
+            figures_score(one.val, thresholds),
+            one.name,
+        ),
+    )
+    ranking = tuple(one.name for one in order)
+    best = order[0]
+    if broken_rules(best, thresholds):
+        reason = f"No candidate passed ({best.name} has the best score on val)."
+        return Decision(ranking, None, False, reason)
+    blessed, reason = _against_champion(best, champion, thresholds, tolerance)
+    return Decision(ranking, best.name, blessed, reason)
+
+
+def _against_champion(
+    winner: Candidate, champion: Champion, thresholds: Thresholds, tolerance: float
+) -> tuple[bool, str]:
+    """Whether the winner may be published in the champion's place, and why, in a sentence."""
+    title = f"the champion, version {champion.version}"
+    if champion.version == CONSTANT_VERSION:
+        title = "the constant predictor"
+    if winner.digest == champion.digest:
+        return True, f"{winner.name} wins and is {title}."
+    ours = figures_score(winner.test[OVERALL], thresholds)
+    theirs = figures_score(champion.test[OVERALL], thresholds)
+    scores = f"test score {ours:.3f} against {theirs:.3f}"
+    if ours < theirs:
+        return True, f"{winner.name} wins and beats {title}: {scores}."
+    if ours == theirs:
+        return True, f"{winner.name} wins and equals {title}: {scores}."
+    if ours <= theirs * (1 + tolerance):
+        return True, f"{winner.name} wins, worse than {title} within the tolerance: {scores}."
+    return False, f"{winner.name} wins but is worse than {title}: {scores}."
+
+
+def leaderboard(
+    candidates: Sequence[Candidate],
+    champion: Champion,
+    thresholds: Thresholds,
+    tolerance: float,
+    decision: Decision,
+) -> dict[str, Any]:
+    """What `leaderboard.json` holds, candidates in the order of their rank; NaN becomes null."""
+    by_name = {one.name: one for one in candidates}
+    return {
+        "decision": decision.reason,
+        "winner": decision.winner,
+        "blessed": decision.blessed,
+        "thresholds": thresholds.model_dump(),
+        "tolerance": tolerance,
+        "candidates": [
+            _candidate_row(by_name[name], rank, thresholds)
+            for rank, name in enumerate(decision.ranking, start=1)
+        ],
+        "champion": {
+            "version": champion.version,
+            "score": _finite(figures_score(champion.test[OVERALL], thresholds)),
+            **_test_columns(champion.test),
+        },
+    }
+
+
+def _candidate_row(candidate: Candidate, rank: int, thresholds: Thresholds) -> dict[str, Any]:
+    failed = broken_rules(candidate, thresholds)
+    return {
+        "rank": rank,
+        "name": candidate.name,
+        "score": _finite(figures_score(candidate.val, thresholds)),
+        "passed": not failed,
+        "failed": list(failed),
+        "val": _row(candidate.val),
+        **_test_columns(candidate.test),
+    }
+
+
+def _test_columns(test: Mapping[str, Figures]) -> dict[str, Any]:
+    slices = {name: _row(figures) for name, figures in sorted(test.items()) if name != OVERALL}
+    return {"test": _row(test[OVERALL]), "slices": slices}
+
+
+def _row(figures: Figures) -> dict[str, float | None]:
+    return {name: _finite(value) for name, value in figures.items()}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

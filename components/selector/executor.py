@@ -1,0 +1,110 @@
+"""Reads what the candidates' nodes wrote, lets `logic` decide, writes the outcome."""
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from tfx.components.evaluator import constants
+from tfx.components.util import model_utils
+from tfx.dsl.components.base import base_executor
+from tfx.dsl.io import fileio
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+from tfx.utils import io_utils, path_utils
+
+from components.selector.logic import (
+    Candidate,
+    Champion,
+    Decision,
+    Thresholds,
+    choose,
+    leaderboard,
+)
+from pipeline.evaluation import failed_thresholds, read_metrics
+from serving.versions import content_digest
+
+log = logging.getLogger(__name__)
+
+Artifacts = dict[str, list[Artifact]]
+
+
+class Executor(base_executor.BaseExecutor):
+    """See `component.SelectorSpec` for the keys."""
+
+    def Do(  # noqa: N802
+        self, input_dict: Artifacts, output_dict: Artifacts, exec_properties: dict[str, Any]
+    ) -> None:
+        """Always writes a model, a blessing (or its refusal) and the leaderboard."""
+        thresholds = Thresholds.model_validate_json(exec_properties["thresholds"])
+        tolerance = exec_properties["tolerance"]
+        candidates = [
+            _candidate(name, input_dict) for name in json.loads(exec_properties["candidates"])
+        ]
+        champion = _champion(input_dict)
+
+        decision = choose(candidates, champion, thresholds, tolerance)
+        log.info("%s", decision.reason)
+
+        emitted = _one(input_dict, f"model_{decision.emitted}")
+        model = _one(output_dict, "model")
+        io_utils.copy_dir(emitted.uri, model.uri)
+        model.set_string_custom_property("candidate", decision.emitted)
+        _bless(_one(output_dict, "blessing"), emitted, _one(input_dict, "champion_model"), decision)
+        content = leaderboard(candidates, champion, thresholds, tolerance, decision)
+        io_utils.write_string_file(
+            os.path.join(_one(output_dict, "leaderboard").uri, "leaderboard.json"),
+            json.dumps(content, indent=2, allow_nan=False) + "\n",
+        )
+
+
+def _one(artifacts: Artifacts, key: str) -> Artifact:
+    return artifact_utils.get_single_instance(artifacts[key])
+
+
+def _candidate(name: str, inputs: Artifacts) -> Candidate:
+    evaluation = _one(inputs, f"evaluation_{name}").uri
+    figures = os.path.join(_one(inputs, f"model_run_{name}").uri, "figures.json")
+    failed: list[str] = []
+    if not model_utils.is_model_blessed(_one(inputs, f"blessing_{name}")):
+        failed = failed_thresholds(evaluation) or ["its Evaluator did not bless it"]
+    return Candidate(
+        name=name,
+        val=json.loads(fileio.open(figures).read())["val"],
+        test=read_metrics(evaluation),
+        failed=tuple(failed),
+        digest=_digest(_one(inputs, f"model_{name}")),
+    )
+
+
+def _champion(inputs: Artifacts) -> Champion:
+    model = _one(inputs, "champion_model")
+    return Champion(
+        version=model.get_int_custom_property("champion_version"),
+        test=read_metrics(_one(inputs, "champion_evaluation").uri),
+        digest=_digest(model),
+    )
+
+
+def _digest(model: Artifact) -> str:
+    return content_digest(Path(path_utils.serving_model_path(model.uri)))
+
+
+def _bless(blessing: Artifact, model: Artifact, champion: Artifact, decision: Decision) -> None:
+    """Says it as TFX's Evaluator does, so that whatever reads its blessings reads ours."""
+    marker = constants.BLESSED_FILE_NAME if decision.blessed else constants.NOT_BLESSED_FILE_NAME
+    io_utils.write_string_file(os.path.join(blessing.uri, marker), "")
+    value = constants.BLESSED_VALUE if decision.blessed else constants.NOT_BLESSED_VALUE
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY, value)
+    blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_CURRENT_MODEL_URI_KEY, model.uri
+    )
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY, model.id)
+    blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_BASELINE_MODEL_URI_KEY, champion.uri
+    )
+    blessing.set_int_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY, champion.id)
+    blessing.set_string_custom_property(
+        constants.ARTIFACT_PROPERTY_BLESSING_MESSAGE_KEY, decision.reason
+    )

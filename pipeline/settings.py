@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
+from components.selector.logic import Thresholds
 from pipeline.errors import EXIT_USAGE, UserError
-from trainer.hyperparameters import Fraction, Hyperparameters, Strict
+from trainer.hyperparameters import Hyperparameters, Strict
 
 Candidate = Literal["multitask"]
 # Which family's model each candidate is made of.
@@ -20,7 +21,9 @@ FAMILY_OF: dict[Candidate, str] = {"multitask": "multitask_cnn"}
 class Data(Strict):
     """Where the photographs come from."""
 
-    uri: str | None = Field(None, description="folder, .tar.gz or .zip; the built-in sample if none")
+    uri: str | None = Field(
+        None, description="folder, .tar.gz or .zip; the built-in sample if none"
+    )
     limit: int = Field(0, ge=0, description="use only this many files; 0 for all")
     shards: int = Field(4, gt=0, description="files per split, and units of parallel ingestion")
     sample_size: int = Field(1500, gt=0, description="faces the built-in sample draws")
@@ -31,14 +34,6 @@ class Image(Strict):
     """How pictures are stored for training."""
 
     store_size: int = Field(64, ge=16, le=512, description="side of the stored pictures, pixels")
-
-
-class Thresholds(Strict):
-    """What a candidate must reach on the test split to be published."""
-
-    max_age_mae: float = Field(gt=0, description="mean absolute error of age, years")
-    min_gender_accuracy: Fraction = Field(description="share of right answers")
-    min_auc: Fraction | None = Field(None, description="area under the gender ROC curve")
 
 
 class Selection(Strict):
@@ -115,6 +110,8 @@ def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Set
         key, equals, value = assignment.partition("=")
         if not equals:
             raise UserError(f"--set takes key=value, got {assignment!r}", EXIT_USAGE)
+        if key.strip() == "profile":
+            raise UserError("the profile is chosen with --profile, not with --set", EXIT_USAGE)
         _assign(values, key.strip(), _parse(key, value))
     try:
         return Settings.model_validate(values)
@@ -151,9 +148,12 @@ def _explain_one(problem: dict[str, Any]) -> str:
     if problem["type"] == "extra_forbidden":
         known = _known_keys(path[:-1])
         near = difflib.get_close_matches(path[-1], known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        guess = ".".join([*path[:-1], *near])
+        hint = f"did you mean {guess}?" if near else f"known here: {', '.join(known)}"
         return f"unknown setting {key}: {hint}"
-    return f"setting {key}: got {problem['input']!r}, {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    return (
+        f"setting {key}: got {problem['input']!r}, {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    )
 
 
 def _known_keys(path: list[str]) -> list[str]:

@@ -10,21 +10,20 @@ from trainer.score import score
 Logs = dict[str, Any] | None
 
 
+# What five years and ten points of accuracy are worth to each other when the best epoch is chosen.
+# Not the run's thresholds: another threshold must not train the model again.
+SCALE = {"max_age_mae": 5.0, "min_gender_accuracy": 0.9}
+
+
 class ValScore(keras.callbacks.Callback):
-    """Adds the selection score on val to an epoch's logs, for the callbacks after it."""
+    """Adds the score on val to an epoch's logs, for the callbacks after it."""
 
     NAME = "val_score"
-
-    def __init__(self, max_age_mae: float, min_gender_accuracy: float) -> None:
-        super().__init__()
-        self._bounds = max_age_mae, min_gender_accuracy
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
         """Keras calls it after validation."""
         if logs is not None:
-            logs[self.NAME] = score(
-                logs["val_age_age_mae"], logs["val_gender_accuracy"], *self._bounds
-            )
+            logs[self.NAME] = score(logs["val_age_age_mae"], logs["val_gender_accuracy"], **SCALE)
 
 
 class ReportProgress(keras.callbacks.Callback):
@@ -50,6 +49,4 @@ class ReportProgress(keras.callbacks.Callback):
         self._report(self._epoch, 0)
 
     def _report(self, epoch: int, step: int) -> None:
-        self._tell(
-            Progress(self._name, epoch, self._epochs, step, self._steps, self._figures)
-        )
+        self._tell(Progress(self._name, epoch, self._epochs, step, self._steps, self._figures))

@@ -52,7 +52,6 @@ class Hyperparameters(Strict):
     warmup: Fraction = Field(0.05, description="share of the steps spent warming up")
     weight_decay: float = Field(0.02, ge=0)
     clip_norm: float = Field(1.0, gt=0, description="largest global norm of a gradient")
-    ema_momentum: Fraction = Field(0.998, description="of the averaged weights; 0 for none")
     age_sigma: float = Field(2.0, gt=0, description="spread of the age label, years")
     age_l1: float = Field(0.2, ge=0, description="weight of the age error, per year")
     gender_weight: float = Field(1.0, ge=0, description="of the gender loss beside the age loss")

@@ -29,8 +29,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Args:
       fn_args: `train_files` from split train, `eval_files` from val and calib, and `custom_config`
-        with `family`, `store_size`, `max_age_mae`, `min_gender_accuracy` (they weigh age against
-        gender in the val score) and `hyperparameters` (see trainer.hyperparameters).
+        with `family`, `store_size` and `hyperparameters` (see trainer.hyperparameters).
     """
     config = fn_args.custom_config
     hyper = Hyperparameters.model_validate(config["hyperparameters"])
@@ -94,8 +93,6 @@ def compile_model(model: keras.Model, hyper: Hyperparameters, steps: int) -> Non
         rate,
         weight_decay=hyper.weight_decay,
         global_clipnorm=hyper.clip_norm,
-        use_ema=hyper.ema_momentum > 0,
-        ema_momentum=hyper.ema_momentum,
     )
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     accuracy = keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
@@ -147,12 +144,8 @@ def _fit(
 def _callbacks(
     config: dict[str, Any], hyper: Hyperparameters, steps: int
 ) -> list[keras.callbacks.Callback]:
-    # The order matters: the averaged weights are in place, and the score is known, before
-    # EarlyStopping looks.
-    averaged = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if hyper.ema_momentum else []
     return [
-        *averaged,
-        ValScore(config["max_age_mae"], config["min_gender_accuracy"]),
+        ValScore(),  # first: EarlyStopping looks at what it adds
         keras.callbacks.EarlyStopping(
             ValScore.NAME, mode="min", patience=hyper.patience, restore_best_weights=True
         ),
@@ -160,9 +153,7 @@ def _callbacks(
     ]
 
 
-def _in_float32(
-    model: keras.Model, config: dict[str, Any], hyper: Hyperparameters
-) -> keras.Model:
+def _in_float32(model: keras.Model, config: dict[str, Any], hyper: Hyperparameters) -> keras.Model:
     """The same weights in a float32 graph, which any serving machine runs well."""
     plain = build(config, hyper)
     plain.set_weights(model.get_weights())

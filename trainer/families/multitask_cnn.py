@@ -49,7 +49,7 @@ def _conv(
     x: keras.KerasTensor, width: int, kernel_size: int, strides: int = 1, activate: bool = True
 ) -> keras.KerasTensor:
     x = layers.Conv2D(width, kernel_size, strides=strides, padding="same", use_bias=False)(x)
-    x = layers.BatchNormalization()(x)
+    x = layers.BatchNormalization(momentum=0.9)(x)
     return layers.Activation("relu")(x) if activate else x
 
 

@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `agegender`."""
+
+from pipeline.cli import main
+
+main()

@@ -1,0 +1,119 @@
+"""The `agegender` command. Nothing heavy is imported until a command needs it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.errors import EXIT_USAGE, UserError
+
+app = typer.Typer(
+    name="agegender",
+    help="Photographs of faces in, a published age-and-gender model out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data = typer.Typer(help="Look at data, or draw some.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+Limit = Annotated[int | None, typer.Option(min=1, help="Use only N files, spread over all.")]
+
+
+@app.command()
+def run(
+    data: Annotated[
+        str | None,
+        typer.Option(help="Folder, .tar.gz or .zip of photographs; without it, drawn faces."),
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="sample, cpu or gpu; without it cpu for --data, else sample.")
+    ] = None,
+    limit: Limit = None,
+    workdir: Annotated[
+        Path | None, typer.Option(help="Where everything is kept (default: ./work).")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; repeatable."),
+    ] = None,
+    verbose: Annotated[bool, typer.Option(help="Show the logs of TensorFlow, Beam, TFX.")] = False,
+) -> None:
+    """Run the whole pipeline: ingest, validate, train, evaluate, publish.
+
+    Exit codes: 0 published or already serving, 3 no candidate passed, 4 stopped by the data gate,
+    2 wrong usage or settings, 1 anything else.
+    """
+    from pipeline import settings
+
+    overrides: dict[str, Any] = {
+        "data.uri": data,
+        "data.limit": limit,
+        "workdir": str(workdir) if workdir else None,
+    }
+    chosen = settings.load(
+        profile or ("cpu" if data else "sample"),
+        {key: value for key, value in overrides.items() if value is not None},
+        set_ or [],
+    )
+    from pipeline import local
+
+    raise typer.Exit(local.run(chosen, verbose))
+
+
+@app.command()
+def doctor() -> None:
+    """Show versions and devices, and what is wrong with them."""
+    from pipeline.doctor import run_doctor
+
+    raise typer.Exit(run_doctor())
+
+
+@data.command()
+def sample(
+    directory: Annotated[Path, typer.Argument(help="Where to; made if missing.")],
+    count: Annotated[int, typer.Option(min=1, help="How many faces.")] = 1500,
+    seed: Annotated[int, typer.Option(help="Another seed draws other faces.")] = 0,
+    sheet: Annotated[Path | None, typer.Option(help="Also write a contact sheet here.")] = None,
+) -> None:
+    """Draw the built-in sample: faces named and sized as UTKFace's."""
+    from rich.progress import Progress
+
+    from pipeline.sample import contact_sheet, write_sample
+
+    with Progress(transient=True) as progress:
+        task = progress.add_task("Drawing", total=count)
+        paths = write_sample(
+            directory, count, seed, progress=lambda done: progress.update(task, completed=done)
+        )
+    typer.echo(f"{len(paths)} faces in {directory}")
+    if sheet:
+        contact_sheet(paths[:60], 10).save(sheet)
+        typer.echo(f"contact sheet in {sheet}")
+
+
+@data.command()
+def inspect(
+    path: Annotated[str, typer.Argument(help="Folder, .tar.gz or .zip of photographs.")],
+    limit: Limit = None,
+) -> None:
+    """Count what can be used, what is rejected and why, and how ages and genders are spread."""
+    from pipeline.inspect_data import run_inspect
+
+    raise typer.Exit(run_inspect(path, limit or 0))
+
+
+def main() -> None:
+    """Runs the command; a mistake of the user's ends in one line."""
+    try:
+        app()
+    except UserError as error:
+        typer.echo(f"agegender: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("agegender: interrupted", err=True)
+        sys.exit(1)
+
+
+__all__ = ["EXIT_USAGE", "app", "main"]

@@ -1,0 +1,92 @@
+"""What a person sees of a run: a line per node, a bar while training, and the end."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from pipeline.record import NodeRun
+from trainer import progress as training
+
+# How LocalDagRunner announces a node; the runner offers no other hook.
+_STARTED, _FINISHED = "Component %s is running.", "Component %s is finished."
+
+
+class NodeLines(logging.Handler):
+    """Prints a line as each node ends, and shows the running one.
+
+    A logging handler, for LocalDagRunner announces its nodes nowhere but in its log.
+    """
+
+    def __init__(self, console: Console, look: Callable[[str], NodeRun | None]) -> None:
+        """`look` finds the newest execution of a node."""
+        super().__init__()
+        self._console, self._look = console, look
+        self._started = 0.0
+        self.running: str | None = None
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        """Listens to the runner's log and to the trainer inside the block."""
+        logger = logging.getLogger("absl")
+        logger.addHandler(self)
+        try:
+            with self._bar, training.listening(self._trained):
+                yield
+        finally:
+            logger.removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Called with every line of the log; the two announcements matter."""
+        if record.msg == _STARTED and record.args:
+            self._start(str(record.args[0]))
+        elif record.msg == _FINISHED and record.args:
+            self.finish(str(record.args[0]))
+
+    def finish(self, node: str) -> None:
+        """Prints the line of a node that ended, well or badly."""
+        run, seconds = self._look(node), time.monotonic() - self._started
+        self._console.print(_node_line(node, run, seconds), soft_wrap=True)
+        self.running = None
+        self._clear()
+
+    def _start(self, node: str) -> None:
+        self.running, self._started = node, time.monotonic()
+        self._clear()
+        self._bar.add_task(node, total=None, note="")
+
+    def _clear(self) -> None:
+        for task in self._bar.task_ids:
+            self._bar.remove_task(task)
+
+    def _trained(self, news: training.Progress) -> None:
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in news.figures.items())
+        for task in self._bar.task_ids:
+            self._bar.update(
+                task,
+                total=news.epochs * news.steps,
+                completed=news.epoch * news.steps + news.step,
+                note=f"epoch {min(news.epoch + 1, news.epochs)}/{news.epochs}  {figures}",
+            )
+
+
+def _node_line(node: str, run: NodeRun | None, seconds: float) -> str:
+    if run is None:
+        return f"[red]✗[/] {node:<24} did not start"
+    if run.state == "CACHED":
+        return f"[dim]= {node:<24} reused[/]"
+    if run.succeeded:
+        return f"[green]✓[/] {node:<24} {seconds:6.1f} s  [dim]{run.reason}[/]"
+    return f"[red]✗[/] {node:<24} {seconds:6.1f} s  [red]{run.state.lower()}[/]"

@@ -1,0 +1,39 @@
+"""Digests of our own source code, so that a changed module runs its nodes again."""
+
+import hashlib
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def of_bytes(content: bytes) -> str:
+    """A short digest of some bytes."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def of_code(modules: Iterable[str]) -> str:
+    """A short digest of the Python sources of modules and packages (with all they hold).
+
+    Args:
+      modules: dotted names; they are found, not imported.
+
+    Raises:
+      ModuleNotFoundError: when there is no such module.
+    """
+    digest = hashlib.sha256()
+    for module in sorted(modules):
+        for name, path in _sources(module):
+            digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _sources(module: str) -> list[tuple[str, Path]]:
+    """The names and paths of a module's sources, in order."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"no source for {module}")
+    origin = Path(spec.origin)
+    if not spec.submodule_search_locations:
+        return [(module, origin)]
+    root = origin.parent
+    return [(f"{module}/{p.relative_to(root).as_posix()}", p) for p in sorted(root.rglob("*.py"))]

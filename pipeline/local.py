@@ -1,0 +1,127 @@
+"""Runs the graph on this machine with TFX's LocalDagRunner."""
+
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from components.face_example_gen import sources
+from pipeline import fingerprints, quiet
+from pipeline.errors import EXIT_ERROR, UserError
+from pipeline.settings import Settings
+from schema import features
+from serving import versions
+
+SCHEMA = Path(__file__).parent.parent / "schema" / "schema.pbtxt"
+
+
+def run(settings: Settings, verbose: bool = False) -> int:
+    """One run of the whole pipeline; returns the exit code of the contract.
+
+    Raises:
+      UserError: when the data cannot be read or the work folder is in use.
+    """
+    workdir = Path(settings.workdir).absolute()
+    workdir.mkdir(parents=True, exist_ok=True)
+    quiet.prepare_environment()
+    log = workdir / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    with _only_run(workdir), quiet.logging_to(log, verbose) as console:
+        return _run(settings, workdir, console, log)
+
+
+def _run(settings: Settings, workdir: Path, console: Console, log: Path) -> int:
+    data_uri = settings.data.uri or _sample(settings, workdir, console)
+    fingerprint = sources.fingerprint(data_uri)
+    with console.status("Loading TensorFlow and TFX"):
+        # Not at the top: they take seconds, and what is above may end the run.
+        from pipeline import graph, record, report
+        from pipeline.console import NodeLines
+    model_dir = (settings.serving_dir / features.MODEL_NAME).absolute()
+    pipeline = graph.create_pipeline(
+        settings,
+        graph.Bindings(
+            pipeline_root=str(workdir / "artifacts"),
+            data_uri=str(Path(data_uri).absolute()),
+            data_fingerprint=fingerprint,
+            schema_file=str(_schema_copy(workdir)),
+            model_dir=str(model_dir),
+            serving_state=versions.serving_state(model_dir),
+            code={node: fingerprints.of_code(modules) for node, modules in graph.CODE.items()},
+        ),
+    )
+    database = workdir / "metadata.db"
+    store = record.open_store(database)
+    lines = NodeLines(console, lambda node: record.node(store, node))
+    try:
+        with lines.showing():
+            _launch(pipeline, database)
+    except KeyboardInterrupt:
+        console.print("Interrupted. Run the same command again to go on from here.")
+        return EXIT_ERROR
+    except Exception as error:
+        logging.exception("the run failed")
+        if lines.running:
+            lines.finish(lines.running)
+        console.print(f"[red]{_cause(error)}[/]", soft_wrap=True)
+        if not isinstance(error, UserError):
+            console.print(f"The whole story is in {log}", soft_wrap=True)
+        return EXIT_ERROR
+    run_id = record.last_run(store)
+    nodes = record.nodes(store, run_id) if run_id else {}
+    return report.show(console, [n.id for n in pipeline.components], nodes, model_dir, log)
+
+
+def _launch(pipeline: "Pipeline", database: Path) -> None:  # type: ignore[name-defined] # noqa: F821
+    from tfx.orchestration import metadata
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+
+    pipeline.metadata_connection_config = metadata.sqlite_metadata_connection_config(str(database))
+    LocalDagRunner().run(pipeline)
+
+
+def _sample(settings: Settings, workdir: Path, console: Console) -> str:
+    """The folder of the built-in sample, drawn if it is not there yet."""
+    from pipeline.sample import write_sample
+
+    count, seed = settings.data.sample_size, settings.data.sample_seed
+    folder = workdir / "sample" / f"{count}-{seed}"
+    with console.status(f"Drawing {count} faces: no --data was given"):
+        write_sample(folder, count, seed)
+    return str(folder)
+
+
+def _schema_copy(workdir: Path) -> Path:
+    """The schema under a path that changes with its content: ImportSchemaGen is cached by path."""
+    content = SCHEMA.read_bytes()
+    copy = workdir / "schema" / fingerprints.of_bytes(content) / SCHEMA.name
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(content)
+    return copy
+
+
+@contextmanager
+def _only_run(workdir: Path) -> Iterator[None]:
+    """Holds the work folder; the kernel lets go of it when the process dies."""
+    with (workdir / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"another run is using {workdir}: wait for it, or give --workdir another folder"
+            ) from None
+        yield
+
+
+def _cause(error: BaseException) -> str:
+    """The first line that says what went wrong, from the innermost exception we raised."""
+    chain = error
+    while not isinstance(chain, UserError) and (chain.__cause__ or chain.__context__):
+        chain = chain.__cause__ or chain.__context__ or chain
+    text = str(chain if isinstance(chain, UserError) else error).strip().splitlines()
+    return text[0] if text else type(error).__name__

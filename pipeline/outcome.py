@@ -1,0 +1,43 @@
+"""How a run ended: its exit code, and what is said about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import EXIT_ERROR, EXIT_NO_WINNER, EXIT_PUBLISHED
+from pipeline.record import NodeRun
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An exit code of the contract and the sentence that goes with it."""
+
+    exit_code: int
+    sentence: str
+
+
+def of_run(expected: list[str], nodes: Mapping[str, NodeRun], model_dir: Path) -> Outcome:
+    """Judges a run by what its nodes left in ML Metadata, never by the absence of an exception.
+
+    Args:
+      expected: the ids of all nodes of the graph.
+      nodes: those that were started.
+      model_dir: the folder of served versions.
+    """
+    for name in expected:
+        if name not in nodes or not nodes[name].succeeded:
+            state = nodes[name].state.lower() if name in nodes else "never started"
+            return Outcome(EXIT_ERROR, f"stopped: {name} {state}")
+    blessing = nodes["Selector"].outputs["blessing"].properties
+    if not blessing.get("blessed"):
+        why = blessing.get("blessing_message", "no candidate passed")
+        return Outcome(EXIT_NO_WINNER, f"nothing published: {why}")
+    infra = nodes["ServableCheck"].outputs["blessing"].properties
+    if infra.get("blessed") != "INFRA_BLESSED" and not infra.get("blessed") == 1:
+        why = infra.get("reason", "it did not pass ServableCheck")
+        return Outcome(EXIT_NO_WINNER, f"nothing published: the winner cannot be served: {why}")
+    pushed = nodes["Publisher"].outputs["pushed_model"].properties
+    if pushed.get("pushed"):
+        where = model_dir / str(pushed["pushed_version"])
+        return Outcome(EXIT_PUBLISHED, f"published version {pushed['pushed_version']} at {where}")
+    return Outcome(EXIT_PUBLISHED, str(pushed.get("reason", "already serving")))

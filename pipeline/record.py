@@ -1,0 +1,173 @@
+"""What a run did, read from ML Metadata: states, artifacts, reuse, and why a node ran."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_metadata import MetadataStore
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+Execution = mlmd.Execution
+
+
+@dataclass(frozen=True)
+class Output:
+    """One artifact a node answered with."""
+
+    id: int
+    uri: str
+    properties: Mapping[str, Any]  # its custom properties
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return Path(self.uri)
+
+
+@dataclass(frozen=True)
+class NodeRun:
+    """One node of one run."""
+
+    execution_id: int
+    state: str  # COMPLETE, CACHED, FAILED, RUNNING, ...
+    seconds: float
+    outputs: Mapping[str, Output]
+    reason: str  # why it ran instead of being reused; "" when it was reused
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether its outputs can be used."""
+        return self.state in ("COMPLETE", "CACHED")
+
+
+def open_store(database: Path) -> MetadataStore:
+    """The store in an sqlite file, made if missing."""
+    config = mlmd.ConnectionConfig()
+    config.sqlite.filename_uri = str(database)
+    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    return MetadataStore(config)
+
+
+def last_run(store: MetadataStore) -> str | None:
+    """The id of the newest pipeline run, or None."""
+    runs = store.get_contexts_by_type("pipeline_run")
+    return max(runs, key=lambda run: run.id).name if runs else None
+
+
+def nodes(store: MetadataStore, run: str) -> dict[str, NodeRun]:
+    """Every node of a run that was started, by its id, in the order they were."""
+    context = store.get_context_by_type_and_name("pipeline_run", run)
+    if context is None:
+        return {}
+    executions = sorted(store.get_executions_by_context(context.id), key=lambda e: e.id)
+    return {_node_id(store, e): node_run(store, e) for e in executions}
+
+
+def node(store: MetadataStore, node_id: str) -> NodeRun | None:
+    """The newest execution of a node, or None."""
+    executions = _executions_of(store, node_id)
+    return node_run(store, executions[-1]) if executions else None
+
+
+def node_run(store: MetadataStore, execution: Execution) -> NodeRun:
+    """One execution in our words."""
+    state = Execution.State.Name(execution.last_known_state)
+    milliseconds = execution.last_update_time_since_epoch - execution.create_time_since_epoch
+    return NodeRun(
+        execution_id=execution.id,
+        state=state,
+        seconds=milliseconds / 1000,
+        outputs=_outputs(store, execution.id),
+        reason="" if state == "CACHED" else _why(store, execution),
+    )
+
+
+def _executions_of(store: MetadataStore, node_id: str) -> list[Execution]:
+    """All executions of a node, oldest first."""
+    contexts = [c for c in store.get_contexts_by_type("node") if c.name.endswith(f".{node_id}")]
+    found = {e.id: e for c in contexts for e in store.get_executions_by_context(c.id)}
+    return [found[i] for i in sorted(found)]
+
+
+def _node_id(store: MetadataStore, execution: Execution) -> str:
+    names = {
+        context.name
+        for context in store.get_contexts_by_execution(execution.id)
+        if store.get_context_types_by_id([context.type_id])[0].name == "node"
+    }
+    return names.pop().partition(".")[2]
+
+
+def _outputs(store: MetadataStore, execution_id: int) -> dict[str, Output]:
+    events = store.get_events_by_execution_ids([execution_id])
+    keys = {
+        event.artifact_id: event.path.steps[0].key
+        for event in events
+        if event.type == mlmd.Event.OUTPUT
+    }
+    return {
+        keys[artifact.id]: Output(
+            artifact.id,
+            artifact.uri,
+            {name: _value(v) for name, v in artifact.custom_properties.items()},
+        )
+        for artifact in store.get_artifacts_by_id(list(keys))
+    }
+
+
+def _value(value: mlmd.Value) -> Any:
+    kind = value.WhichOneof("value")
+    return getattr(value, kind) if kind else None
+
+
+def _why(store: MetadataStore, execution: Execution) -> str:
+    """What differs from the node's last success, in a few words."""
+    earlier = [
+        e
+        for e in _executions_of(store, _node_id(store, execution))
+        if e.id < execution.id
+        and e.last_known_state in (Execution.State.COMPLETE, Execution.State.CACHED)
+    ]
+    if not earlier:
+        return "first time"
+    before, after = earlier[-1], execution
+    changed = [
+        f"new {name.replace('_', ' ')}"
+        for name in sorted(_inputs(store, after.id).items() ^ _inputs(store, before.id).items())
+        if (name := name[0])
+    ]
+    changed += [f"{key} changed" for key in _changed_parameters(before, after)]
+    return ", ".join(dict.fromkeys(changed)) or "its earlier output is gone"
+
+
+def _inputs(store: MetadataStore, execution_id: int) -> dict[str, int]:
+    return {
+        event.path.steps[0].key: event.artifact_id
+        for event in store.get_events_by_execution_ids([execution_id])
+        if event.type == mlmd.Event.INPUT
+    }
+
+
+def _changed_parameters(before: Execution, after: Execution) -> list[str]:
+    """The names of parameters that differ; JSON ones are looked into."""
+    old, new = (
+        {k: _value(v) for k, v in e.custom_properties.items() if not k.startswith("__")}
+        for e in (before, after)
+    )
+    names: list[str] = []
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            names += _changed_members(key, old.get(key), new.get(key))
+    return names
+
+
+def _changed_members(key: str, old: Any, new: Any) -> list[str]:
+    try:
+        was, now = json.loads(old), json.loads(new)
+    except (TypeError, ValueError):
+        return [key]
+    if not (isinstance(was, dict) and isinstance(now, dict)):
+        return [key]
+    return [name for name in sorted(was | now) if was.get(name) != now.get(name)]

@@ -1,0 +1,69 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def agegender(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+    )
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["doctor"], ["data"], ["data", "inspect"]])
+def test_help_imports_nothing_heavy(command: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from pipeline.cli import app\n"
+        f"try: app({[*command, '--help']!r})\n"
+        "except SystemExit: pass\n"
+        "heavy = {'tensorflow', 'tfx', 'apache_beam', 'numpy', 'pandas', 'keras'}\n"
+        "print('HEAVY', sorted(heavy & sys.modules.keys()))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "Usage" in done.stdout
+    assert "HEAVY []" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["run", "--set", "training.epoch=3"], 2, "did you mean training.epochs?"),
+        (["run", "--profile", "tpu"], 2, "unknown profile 'tpu'"),
+        (["run", "--limit", "0"], 2, "--limit"),
+        (["run", "--data", "nowhere.tar.gz"], 1, "nowhere.tar.gz"),
+        (["data", "inspect", "nowhere"], 1, "nowhere"),
+        (["bake"], 2, "bake"),
+    ],
+)
+def test_a_mistake_ends_in_one_line_and_its_code(
+    tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    done = agegender(*arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_run_in_a_folder_in_use_says_so(tmp_path: Path) -> None:
+    import fcntl
+
+    with (tmp_path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = agegender("run", "--workdir", str(tmp_path))
+    assert done.returncode == 1
+    assert "another run is using" in done.stderr
+
+
+def test_sample_draws_faces_and_a_sheet(tmp_path: Path) -> None:
+    done = agegender("data", "sample", "faces", "--count", "12", "--sheet", "s.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "faces").glob("*.jpg"))) == 12
+    assert (tmp_path / "s.png").stat().st_size > 10_000

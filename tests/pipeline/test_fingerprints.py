@@ -1,0 +1,36 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import fingerprints, graph
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "some_package"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "part.py").write_text("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return folder
+
+
+def test_a_changed_or_new_file_changes_it(package: Path) -> None:
+    first = fingerprints.of_code(["some_package"])
+    assert fingerprints.of_code(["some_package"]) == first
+    (package / "part.py").write_text("x = 2\n")
+    changed = fingerprints.of_code(["some_package"])
+    (package / "new.py").write_text("")
+    assert len({first, changed, fingerprints.of_code(["some_package"])}) == 3
+
+
+def test_modules_are_not_imported(package: Path) -> None:
+    (package / "part.py").write_text("raise RuntimeError\n")
+    fingerprints.of_code(["some_package.part"])
+    assert "some_package.part" not in sys.modules
+
+
+@pytest.mark.parametrize("node", graph.CODE)
+def test_every_node_names_modules_there_are(node: str) -> None:
+    assert fingerprints.of_code(graph.CODE[node])

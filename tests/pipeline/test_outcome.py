@@ -1,0 +1,59 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import outcome
+from pipeline.record import NodeRun, Output
+
+NODES = ["FaceExampleGen", "Selector", "ServableCheck", "Publisher"]
+BLESSED: dict[str, Any] = {"blessed": 1}
+
+
+def node(state: str = "COMPLETE", **outputs: dict[str, Any]) -> NodeRun:
+    made = {key: Output(1, "/nowhere", properties) for key, properties in outputs.items()}
+    return NodeRun(1, state, 0.0, made, "")
+
+
+def run(**changes: NodeRun) -> dict[str, NodeRun]:
+    return {
+        "FaceExampleGen": node(),
+        "Selector": node(blessing=BLESSED),
+        "ServableCheck": node(blessing={"blessed": "INFRA_BLESSED"}),
+        "Publisher": node(pushed_model={"pushed": 1, "pushed_version": 7}),
+    } | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({}, 0, "version 7 at serving/7"),
+        ({"FaceExampleGen": node("CACHED")}, 0, "version 7"),
+        (
+            {"Publisher": node(pushed_model={"pushed": 0, "reason": "already serving version 3"})},
+            0,
+            "already serving version 3",
+        ),
+        ({"Selector": node(blessing={"blessed": 0, "blessing_message": "worse"})}, 3, "worse"),
+        (
+            {"ServableCheck": node(blessing={"blessed": "INFRA_NOT_BLESSED", "reason": "NaN"})},
+            3,
+            "NaN",
+        ),
+        ({"FaceExampleGen": node("FAILED")}, 1, "FaceExampleGen failed"),
+        ({"Publisher": node("RUNNING")}, 1, "Publisher running"),
+    ],
+)
+def test_the_exit_code_follows_the_record(
+    changes: dict[str, NodeRun], code: int, said: str
+) -> None:
+    ended = outcome.of_run(NODES, run(**changes), Path("serving"))
+    assert ended.exit_code == code
+    assert said in ended.sentence
+
+
+def test_a_node_that_never_started_is_an_error() -> None:
+    nodes = run()
+    del nodes["ServableCheck"]
+    ended = outcome.of_run(NODES, nodes, Path("serving"))
+    assert (ended.exit_code, "ServableCheck never started" in ended.sentence) == (1, True)

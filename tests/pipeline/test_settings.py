@@ -1,0 +1,54 @@
+import pytest
+
+from pipeline import settings
+from pipeline.errors import EXIT_USAGE, UserError
+
+
+@pytest.mark.parametrize("profile", settings.profiles())
+def test_every_profile_is_sound(profile: str) -> None:
+    assert settings.load(profile, {}, []).profile == profile
+
+
+def test_assignments_win_over_options_and_options_over_the_profile() -> None:
+    loaded = settings.load("sample", {"data.limit": 5, "data.shards": 2}, ["data.limit=7"])
+    assert (loaded.data.limit, loaded.data.shards, loaded.data.sample_size) == (7, 2, 1500)
+
+
+def test_values_are_read_as_yaml() -> None:
+    loaded = settings.load(
+        "sample", {}, ["training.architecture.widths=[8, 16]", "thresholds.min_auc=0.9"]
+    )
+    assert loaded.training.architecture.widths == (8, 16)
+    assert loaded.thresholds.min_auc == 0.9
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("training.epoch=3", ["training.epoch:", "did you mean training.epochs?"]),
+        ("qwerty=1", ["unknown setting qwerty", "known here", "training"]),
+        ("training.epochs=many", ["training.epochs", "'many'", "integer"]),
+        ("training.epochs=0", ["training.epochs", "got 0", "greater than 0"]),
+        ("training.precision=half", ["training.precision", "'half'", "mixed_bfloat16"]),
+        ("thresholds.min_gender_accuracy=93", ["min_gender_accuracy", "93", "less than 1"]),
+        ("data=3", ["setting data: got 3", "uri", "limit"]),
+        ("data.limit.x=3", ["data.limit.x"]),
+        ("training.architecture.widths=[]", ["widths", "at least 1"]),
+        ("candidates=[resnet]", ["candidates", "'resnet'", "'multitask'"]),
+        ("data.limit", ["--set takes key=value", "'data.limit'"]),
+        ("data.limit={", ["data.limit", "YAML"]),
+        ("profile=gpu", ["--profile"]),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(assignment: str, said: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        settings.load("sample", {}, [assignment])
+    message = str(caught.value)
+    assert caught.value.exit_code == EXIT_USAGE
+    assert "\n" not in message
+    assert [part for part in said if part not in message] == []
+
+
+def test_an_unknown_profile_lists_those_there_are() -> None:
+    with pytest.raises(UserError, match="cpu, gpu, sample"):
+        settings.load("tpu", {}, [])

@@ -11,6 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trainer.score import score as formula
+
 OVERALL = "overall"
 CONSTANT_VERSION = 0  # the champion's version while nothing is published
 
@@ -69,13 +71,8 @@ class Decision:
 
 
 def score(age_mae: float, gender_accuracy: float, thresholds: Thresholds) -> float:
-    """Age error plus gender error, each as a share of what the thresholds allow; lower is better.
-
-    `age_mae` in years, `gender_accuracy` 0 to 1. A model exactly on both thresholds scores 2.
-    """
-    age = age_mae / thresholds.max_age_mae
-    gender = (1 - gender_accuracy) / (1 - thresholds.min_gender_accuracy)
-    return age + gender
+    """`trainer.score` under these thresholds, so a candidate is judged by what it stopped on."""
+    return formula(age_mae, gender_accuracy, thresholds.max_age_mae, thresholds.min_gender_accuracy)
 
 
 def figures_score(figures: Figures, thresholds: Thresholds) -> float:

@@ -35,6 +35,7 @@ class NodeLines(logging.Handler):
             TimeElapsedColumn(),
             console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
 
     @contextmanager
@@ -50,10 +51,8 @@ class NodeLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Called with every line of the log; the two announcements matter."""
-        if record.msg == _STARTED and record.args:
-            self._start(str(record.args[0]))
-        elif record.msg == _FINISHED and record.args:
-            self.finish(str(record.args[0]))
+        if isinstance(record.args, tuple) and record.msg in (_STARTED, _FINISHED):
+            (self._start if record.msg == _STARTED else self.finish)(str(record.args[0]))
 
     def finish(self, node: str) -> None:
         """Prints the line of a node that ended, well or badly."""

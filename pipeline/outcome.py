@@ -33,7 +33,7 @@ def of_run(expected: list[str], nodes: Mapping[str, NodeRun], model_dir: Path) -
         why = blessing.get("blessing_message", "no candidate passed")
         return Outcome(EXIT_NO_WINNER, f"nothing published: {why}")
     infra = nodes["ServableCheck"].outputs["blessing"].properties
-    if infra.get("blessed") != "INFRA_BLESSED" and not infra.get("blessed") == 1:
+    if not infra.get("blessed"):
         why = infra.get("reason", "it did not pass ServableCheck")
         return Outcome(EXIT_NO_WINNER, f"nothing published: the winner cannot be served: {why}")
     pushed = nodes["Publisher"].outputs["pushed_model"].properties

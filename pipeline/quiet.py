@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import absl.logging
 from rich.console import Console
 
 # Set before TensorFlow is imported anywhere in the process, and inherited by its children.
@@ -63,4 +64,8 @@ def _log_everything() -> None:
         stream=sys.stderr,
         force=True,
     )
+    # Through absl itself: TensorFlow's export puts back whatever verbosity absl believes in, and
+    # the runner announces its nodes at INFO.
+    absl.logging.set_verbosity(absl.logging.INFO)
     logging.captureWarnings(True)
+    logging.getLogger("apache_beam.typehints").setLevel(logging.WARNING)  # thousands of lines

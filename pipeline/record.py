@@ -9,7 +9,16 @@ from typing import Any
 from ml_metadata import MetadataStore
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-Execution = mlmd.Execution
+Execution = Any  # mlmd.Execution, which mypy cannot see
+
+# What a changed parameter means, where its name does not say it.
+_PLAIN = {
+    "code_fingerprint": "its code changed",
+    "data_fingerprint": "the data changed",
+    "data_uri": "other data",
+    "schema_file": "the schema changed",
+    "serving_state": "another version is served",
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ def node(store: MetadataStore, node_id: str) -> NodeRun | None:
 
 def node_run(store: MetadataStore, execution: Execution) -> NodeRun:
     """One execution in our words."""
-    state = Execution.State.Name(execution.last_known_state)
+    state = mlmd.Execution.State.Name(execution.last_known_state)
     milliseconds = execution.last_update_time_since_epoch - execution.create_time_since_epoch
     return NodeRun(
         execution_id=execution.id,
@@ -128,17 +137,14 @@ def _why(store: MetadataStore, execution: Execution) -> str:
         e
         for e in _executions_of(store, _node_id(store, execution))
         if e.id < execution.id
-        and e.last_known_state in (Execution.State.COMPLETE, Execution.State.CACHED)
+        and e.last_known_state in (mlmd.Execution.State.COMPLETE, mlmd.Execution.State.CACHED)
     ]
     if not earlier:
         return "first time"
     before, after = earlier[-1], execution
-    changed = [
-        f"new {name.replace('_', ' ')}"
-        for name in sorted(_inputs(store, after.id).items() ^ _inputs(store, before.id).items())
-        if (name := name[0])
-    ]
-    changed += [f"{key} changed" for key in _changed_parameters(before, after)]
+    fed = _inputs(store, after.id).items() ^ _inputs(store, before.id).items()
+    changed = [f"new {name.replace('_', ' ')}" for name, _ in sorted(fed)]
+    changed += [_PLAIN.get(key, f"{key} changed") for key in _changed_parameters(before, after)]
     return ", ".join(dict.fromkeys(changed)) or "its earlier output is gone"
 
 

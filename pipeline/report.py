@@ -15,6 +15,7 @@ from pipeline.record import NodeRun
 from schema import features
 
 NAMED_REJECTS = 5
+FIGURES = {"age_mae": "age MAE", "gender_accuracy": "gender acc.", "gender_auc": "gender AUC"}
 
 
 def show(
@@ -33,7 +34,7 @@ def show(
         console.print(f"Splits: {_splits(nodes['StatisticsGen'])}", soft_wrap=True)
     if nodes.get("Selector") and nodes["Selector"].succeeded:
         leaderboard = nodes["Selector"].outputs["leaderboard"].path / "leaderboard.json"
-        console.print(metrics_table(json.loads(leaderboard.read_text())))
+        _figures(console, json.loads(leaderboard.read_text()))
     good = ended.exit_code == EXIT_PUBLISHED
     console.print(f"[{'green' if good else 'red'}]{_capital(ended.sentence)}[/]", soft_wrap=True)
     if good:
@@ -44,25 +45,28 @@ def show(
     return ended.exit_code
 
 
-def metrics_table(leaderboard: Mapping[str, Any]) -> Table:
+def _figures(console: Console, leaderboard: Mapping[str, Any]) -> None:
     """The candidates' figures on the test split beside the champion's."""
     table = Table(title="On the test split", title_justify="left")
     table.add_column("model")
-    for name in ("age MAE, years", "gender accuracy", "gender AUC"):
+    for name in FIGURES.values():
         table.add_column(name, justify="right")
-    table.add_column("verdict")
+    table.add_column("thresholds")
     for entry in leaderboard["candidates"]:
-        verdict = "passed" if entry["passed"] else "; ".join(entry["failed"])
-        table.add_row(entry["name"], *_figures(entry["test"]), verdict)
+        table.add_row(
+            entry["name"], *_row(entry["test"]), "passed" if entry["passed"] else "failed"
+        )
     champion = leaderboard["champion"]
-    served = f"serving now (version {champion['version']})"
-    name = served if champion["version"] else "constant predictor"
-    table.add_row(name, *_figures(champion["test"]), "to beat")
-    return table
+    served = f"served version {champion['version']}"
+    table.add_row(served if champion["version"] else "constant", *_row(champion["test"]), "to beat")
+    console.print(table)
+    for entry in leaderboard["candidates"]:
+        for failure in entry["failed"]:
+            console.print(f"{entry['name']}: {failure}", soft_wrap=True, markup=False)
 
 
-def _figures(test: Mapping[str, float | None]) -> list[str]:
-    values = (test[name] for name in ("age_mae", "gender_accuracy", "gender_auc"))
+def _row(test: Mapping[str, float | None]) -> list[str]:
+    values = (test[name] for name in FIGURES)
     return ["-" if value is None else f"{value:.3f}" for value in values]
 
 

@@ -1,7 +1,6 @@
 """Typed, validated settings: a profile, then what the user sets over it."""
 
 import difflib
-from functools import reduce
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -47,7 +46,7 @@ class Selection(Strict):
 class Check(Strict):
     """How a servable is tried before it is published."""
 
-    max_seconds: float = Field(300, gt=0, description="time-out of the process that tries it")
+    max_seconds: int = Field(300, gt=0, description="time-out of the process that tries it")
 
 
 class Serving(Strict):
@@ -70,8 +69,13 @@ class Settings(Strict):
     check: Check = Check()
     serving: Serving = Serving()
     beam_args: tuple[str, ...] = Field(
-        # Beam's DirectRunner would look for Prism on the network first.
-        ("--runner=FnApiRunner", "--direct_running_mode=in_memory"),
+        # Beam's DirectRunner would look for Prism on the network first; without an image named, TFX
+        # packs itself into an sdist for every Beam node.
+        (
+            "--runner=FnApiRunner",
+            "--direct_running_mode=in_memory",
+            "--sdk_container_image=none",
+        ),
         description="pipeline options for Beam",
     )
 
@@ -158,7 +162,9 @@ def _explain_one(problem: dict[str, Any]) -> str:
 
 def _known_keys(path: list[str]) -> list[str]:
     """The settings there are below a path of sections."""
-    section = reduce(_section, path, Settings)
+    section: type[BaseModel] = Settings
+    for name in path:
+        section = _section(section, name)
     return sorted(section.model_fields)
 
 

@@ -15,7 +15,7 @@ _LABELS = (features.AGE, features.GENDER)
 
 
 class Servable(tf.Module):
-    """Holds what the signatures need. The Transform layer is a tf_keras model: fine on a tf.Module."""
+    """Holds what the signatures need; the Transform layer, a tf_keras model, is at home here."""
 
     def __init__(
         self,

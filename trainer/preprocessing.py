@@ -1,4 +1,4 @@
-"""The one graph from a raw picture and its labels to what a model is fed, for training and serving."""
+"""The one graph from raw pictures and labels to what models are fed, in training and serving."""
 
 from typing import Any
 

@@ -41,16 +41,20 @@ class Executor(base_executor.BaseExecutor):
 
 def _constant(statistics: types.Artifact) -> Constant:
     import tensorflow_data_validation as tfdv
+    from tensorflow_data_validation.utils.stats_util import DatasetListView
 
     folder = artifact_utils.get_split_uri([statistics], features.SPLITS[0])
     path = io_utils.get_only_uri_in_dir(folder)
-    view = tfdv.DatasetStatsView(tfdv.load_stats_binary(path)).get_default_slice_or_slices()[0]
-    age = view.get_feature(features.AGE).num_stats
+    view = DatasetListView(tfdv.load_stats_binary(path)).get_default_slice()
+    age = view.get_feature(features.AGE).numeric_statistics()
     quantiles = next(h for h in age.histograms if h.type == h.QUANTILES).buckets
     # Each bucket holds the same share of the faces.
     bounds = [quantiles[0].low_value, *(bucket.high_value for bucket in quantiles)]
     shares = [(i / len(quantiles), years) for i, years in enumerate(bounds)]
-    return constant(shares, view.get_feature(features.GENDER).num_stats.mean)
+    # A categorical domain in the schema: counts per value, as strings.
+    genders = view.get_feature(features.GENDER).proto().string_stats.rank_histogram.buckets
+    counts = {bucket.label: bucket.sample_count for bucket in genders}
+    return constant(shares, counts.get("1", 0.0) / sum(counts.values()))
 
 
 def _export(target: str, answer: Constant, transform_graph: str, store_size: int) -> None:

@@ -19,7 +19,7 @@ def run(**changes: NodeRun) -> dict[str, NodeRun]:
     return {
         "FaceExampleGen": node(),
         "Selector": node(blessing=BLESSED),
-        "ServableCheck": node(blessing={"blessed": "INFRA_BLESSED"}),
+        "ServableCheck": node(blessing=BLESSED),
         "Publisher": node(pushed_model={"pushed": 1, "pushed_version": 7}),
     } | changes
 
@@ -36,7 +36,7 @@ def run(**changes: NodeRun) -> dict[str, NodeRun]:
         ),
         ({"Selector": node(blessing={"blessed": 0, "blessing_message": "worse"})}, 3, "worse"),
         (
-            {"ServableCheck": node(blessing={"blessed": "INFRA_NOT_BLESSED", "reason": "NaN"})},
+            {"ServableCheck": node(blessing={"blessed": 0, "reason": "NaN"})},
             3,
             "NaN",
         ),

@@ -155,9 +155,10 @@ def _explain_one(problem: dict[str, Any]) -> str:
         guess = ".".join([*path[:-1], *near])
         hint = f"did you mean {guess}?" if near else f"known here: {', '.join(known)}"
         return f"unknown setting {key}: {hint}"
-    return (
-        f"setting {key}: got {problem['input']!r}, {problem['msg'][0].lower()}{problem['msg'][1:]}"
-    )
+    wanted = problem["msg"][0].lower() + problem["msg"][1:]
+    if problem["type"] == "model_type":
+        wanted = f"it holds further settings: {', '.join(_known_keys(path))}"
+    return f"setting {key}: got {problem['input']!r}, {wanted}"
 
 
 def _known_keys(path: list[str]) -> list[str]:

@@ -1,11 +1,14 @@
 """Keras callbacks: the score a training stops on, and the news of where it stands."""
 
+import logging
 from typing import Any
 
 import keras
 
 from trainer.progress import Listener, Progress
 from trainer.score import score
+
+log = logging.getLogger(__name__)
 
 Logs = dict[str, Any] | None
 
@@ -46,6 +49,7 @@ class ReportProgress(keras.callbacks.Callback):
             "val age MAE": float((logs or {})["val_age_age_mae"]),
             "val gender accuracy": float((logs or {})["val_gender_accuracy"]),
         }
+        log.info("%s epoch %d/%d: %s", self._name, self._epoch, self._epochs, logs)
         self._report(self._epoch, 0)
 
     def _report(self, epoch: int, step: int) -> None:

@@ -39,12 +39,14 @@ def load(patterns: Sequence[str], store_size: int) -> tf.data.Dataset:
 
     files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
     records = tf.data.TFRecordDataset(files, compression_type="GZIP")
-    return records.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+    # Counted once: Keras shows and plans steps only for datasets that know their length.
+    count = records.reduce(tf.constant(0, tf.int64), lambda n, _: n + 1)
+    known = records.apply(tf.data.experimental.assert_cardinality(count))
+    return known.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def training_batches(
     examples: tf.data.Dataset,
-    count: int,
     batch_size: int,
     augmentation: Augmentation,
     seed: int,
@@ -53,8 +55,7 @@ def training_batches(
     """One epoch of shuffled, augmented batches; each epoch differs, each run is the same.
 
     Args:
-      examples: from `load`.
-      count: how many there are; all of them are shuffled, as uint8.
+      examples: from `load`; all of them are shuffled, as uint8.
       batch_size: pictures a batch; a last, smaller batch is left out.
       augmentation: see trainer.augment.
       seed: of the order and of the changes.
@@ -66,7 +67,7 @@ def training_batches(
 
     batches = (
         examples.cache(cache)
-        .shuffle(count, seed=seed, reshuffle_each_iteration=True)
+        .shuffle(examples.cardinality(), seed=seed, reshuffle_each_iteration=True)
         .batch(batch_size, drop_remainder=True)
     )
     randoms = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
@@ -80,8 +81,3 @@ def training_batches(
 def plain_batches(examples: tf.data.Dataset, batch_size: int, cache: str = "") -> tf.data.Dataset:
     """Batches in order, unchanged, for validation and calibration."""
     return examples.cache(cache).batch(batch_size).prefetch(tf.data.AUTOTUNE)
-
-
-def count(examples: tf.data.Dataset) -> int:
-    """How many examples there are; reads them once."""
-    return int(examples.reduce(tf.constant(0, tf.int64), lambda n, _: n + 1))

@@ -117,12 +117,10 @@ def _fit(
     cache: str,
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     """The model with the weights of its best epoch, and the curves of all of them."""
-    count = dataset.count(train)
+    count = int(train.cardinality())
     batch_size = min(hyper.batch_size, count)
     steps = count // batch_size
-    batches = dataset.training_batches(
-        train, count, batch_size, hyper.augmentation, hyper.seed, cache
-    )
+    batches = dataset.training_batches(train, batch_size, hyper.augmentation, hyper.seed, cache)
     keras.config.set_dtype_policy(policy)
     try:
         with devices.strategy().scope():

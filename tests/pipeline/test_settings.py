@@ -32,7 +32,7 @@ def test_values_are_read_as_yaml() -> None:
         ("training.precision=half", ["training.precision", "'half'", "mixed_bfloat16"]),
         ("thresholds.min_gender_accuracy=93", ["min_gender_accuracy", "93", "less than 1"]),
         ("data=3", ["setting data: got 3", "uri", "limit"]),
-        ("data.limit.x=3", ["data.limit.x"]),
+        ("data.limit.x=3", ["setting data.limit", "integer"]),
         ("training.architecture.widths=[]", ["widths", "at least 1"]),
         ("candidates=[resnet]", ["candidates", "'resnet'", "'multitask'"]),
         ("data.limit", ["--set takes key=value", "'data.limit'"]),

@@ -1,0 +1,250 @@
+"""The whole graph on tiny drawn data: artifacts, ML Metadata, reuse, recovery, exit codes."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from pipeline import record
+from schema import features
+from serving import versions
+
+FACES = 160
+# Thresholds anything passes: what is tested here is the machinery, not the model.
+TINY = {
+    "image.store_size": "24",
+    "data.shards": "2",
+    "training.epochs": "2",
+    "training.architecture.widths": "[8,16]",
+    "thresholds.max_age_mae": "100",
+    "thresholds.min_gender_accuracy": "0.01",
+}
+NODES = [
+    "FaceExampleGen",
+    "ImportSchemaGen",
+    "StatisticsGen",
+    "ExampleValidator",
+    "Transform",
+    "Trainer_multitask_cnn",
+    "Champion",
+    "Evaluator_champion",
+    "Evaluator_multitask",
+    "Selector",
+    "ServableCheck",
+    "Publisher",
+]
+
+
+def command(data: Path, workdir: Path, **changes: str) -> list[str]:
+    settings = TINY | {key.replace("__", "."): value for key, value in changes.items()}
+    assignments = [part for item in settings.items() for part in ("--set", "=".join(item))]
+    return [
+        *(sys.executable, "-m", "pipeline", "run", "--profile", "sample"),
+        *("--data", str(data), "--workdir", str(workdir), *assignments),
+    ]
+
+
+def run(data: Path, workdir: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": "120", "NO_COLOR": "1"}
+    return subprocess.run(
+        command(data, workdir, **changes), capture_output=True, text=True, env=environment
+    )
+
+
+def states(workdir: Path) -> dict[str, str]:
+    store = record.open_store(workdir / "metadata.db")
+    last = record.last_run(store)
+    assert last
+    return {name: node.state for name, node in record.nodes(store, last).items()}
+
+
+def executed(workdir: Path) -> set[str]:
+    return {name for name, state in states(workdir).items() if state != "CACHED"}
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from pipeline.sample import write_sample
+
+    folder = tmp_path_factory.mktemp("faces")
+    write_sample(folder / "drawn", FACES, 0)
+    (folder / "drawn" / "notes.txt").write_text("not a picture")
+    (folder / "drawn" / "30_1_20170101000000000.jpg").write_bytes(b"no race in the name")
+    return folder / "drawn"
+
+
+@pytest.fixture(scope="module")
+def first(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The work folder of a finished first run, and what it printed."""
+    workdir = tmp_path_factory.mktemp("first") / "work"
+    done = run(faces, workdir)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return workdir, done.stdout
+
+
+def test_a_first_run_runs_every_node_and_says_so(first: tuple[Path, str]) -> None:
+    workdir, said = first
+    assert states(workdir) == dict.fromkeys(states(workdir), "COMPLETE")
+    assert sorted(states(workdir)) == sorted(NODES)
+    assert [node for node in NODES if f"✓ {node} " not in said] == []
+    assert f"Files: {FACES} used, 2 rejected" in said
+    assert "30_1_20170101000000000.jpg" in said
+    assert "constant" in said
+    assert "Published version 1 at" in said
+    assert "WARNING" not in said
+    assert "tensorflow" not in said.lower()
+
+
+def test_the_artifacts_are_what_the_contract_says(first: tuple[Path, str]) -> None:
+    workdir, _ = first
+    store = record.open_store(workdir / "metadata.db")
+    last = record.last_run(store)
+    assert last
+    nodes = record.nodes(store, last)
+    examples = nodes["FaceExampleGen"].outputs["examples"].path
+    splits = {split: _records(examples / f"Split-{split}") for split in features.SPLITS}
+    assert sum(len(records) for records in splits.values()) == FACES
+    digests = [
+        {example.features.feature[features.IMAGE_SHA256].bytes_list.value[0] for example in records}
+        for records in splits.values()
+    ]
+    assert len(set.union(*digests)) == sum(len(found) for found in digests)
+    transformed = nodes["Transform"].outputs["transformed_examples"].path
+    assert {folder.name for folder in transformed.iterdir()} == {
+        f"Split-{split}" for split in ("train", "val", "calib")
+    }
+    anomalies = nodes["ExampleValidator"].outputs["anomalies"].path
+    for diff in anomalies.rglob("SchemaDiff.pb"):
+        assert b"image" not in diff.read_bytes(), diff
+    figures = nodes["Trainer_multitask_cnn"].outputs["model_run"].path / "figures.json"
+    assert 0 < json.loads(figures.read_text())["val"]["age_mae"] < 116
+
+
+def _records(folder: Path) -> list[tf.train.Example]:
+    files = [str(path) for path in sorted(folder.glob("*.gz"))]
+    assert len(files) == 2
+    dataset = tf.data.TFRecordDataset(files, compression_type="GZIP")
+    return [tf.train.Example.FromString(record.numpy()) for record in dataset]
+
+
+def test_the_published_model_answers(first: tuple[Path, str], faces: Path) -> None:
+    served = versions.latest(first[0] / "serving" / features.MODEL_NAME)
+    assert served
+    assert (served / "assets.extra" / "tf_serving_warmup_requests").exists()
+    model = tf.saved_model.load(str(served))
+    pictures = [path.read_bytes() for path in sorted(faces.glob("*.chip.jpg"))[:5]]
+    answer = model.signatures["serving_default"](image_bytes=tf.constant(pictures))
+    assert set(answer) == set(features.OUTPUTS)
+    low, age, high = (
+        answer[name] for name in (features.OUT_AGE_LOW, features.OUT_AGE, features.OUT_AGE_HIGH)
+    )
+    assert (low.numpy() <= age.numpy()).all()
+    assert (age.numpy() <= high.numpy()).all()
+    alone = model.signatures["serving_default"](image_bytes=tf.constant(pictures[:1]))
+    np.testing.assert_allclose(alone[features.OUT_AGE], age[:1], atol=1e-3)
+
+
+def test_later_runs_reuse_all_but_what_looks_at_the_world(
+    first: tuple[Path, str], faces: Path
+) -> None:
+    second = run(faces, first[0])
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert "Already serving version 1" in second.stdout
+    world = {"Champion", "Evaluator_champion", "Selector", "ServableCheck", "Publisher"}
+    assert executed(first[0]) == world
+    assert "another version is served" in second.stdout
+    third = run(faces, first[0])
+    assert third.returncode == 0
+    assert executed(first[0]) == set()
+    assert "Already serving version 1" in third.stdout
+
+    shutil.rmtree(first[0] / "serving" / features.MODEL_NAME / "1")
+    fourth = run(faces, first[0])
+    assert fourth.returncode == 0
+    assert "Published version 2 at" in fourth.stdout
+    assert "Trainer_multitask_cnn" not in executed(first[0])
+
+
+def test_a_change_runs_only_what_depends_on_it(first: tuple[Path, str], faces: Path) -> None:
+    changed = run(faces, first[0], training__epochs="3")
+    assert changed.returncode in (0, 3), changed.stdout
+    assert "Trainer_multitask_cnn" in executed(first[0])
+    assert not {"FaceExampleGen", "StatisticsGen", "Transform"} & executed(first[0])
+    assert "hyperparameters changed" in changed.stdout
+
+
+def test_no_candidate_passes_and_nothing_is_published(faces: Path, first: tuple[Path, str]) -> None:
+    before = versions.list_versions(first[0] / "serving" / features.MODEL_NAME)
+    done = run(faces, first[0], thresholds__max_age_mae="0.01")
+    assert done.returncode == 3
+    assert "is above 0.01" in done.stdout
+    assert versions.list_versions(first[0] / "serving" / features.MODEL_NAME) == before
+
+
+def test_a_run_killed_in_a_node_is_finished_by_the_next(
+    faces: Path, first: tuple[Path, str], tmp_path: Path
+) -> None:
+    workdir = tmp_path / "work"
+    process = subprocess.Popen(
+        command(faces, workdir), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    store = _wait_for_node(workdir, "Trainer_multitask_cnn", process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    killed = record.node(store, "Trainer_multitask_cnn")
+    assert killed
+    assert killed.state == "RUNNING"
+    again = run(faces, workdir)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "= FaceExampleGen" in again.stdout
+    assert _figures(workdir) == _figures(first[0])
+
+
+def _figures(workdir: Path) -> dict[str, float]:
+    """The val figures of the first finished training."""
+    runs = workdir.glob("artifacts/Trainer_multitask_cnn/model_run/*/figures.json")
+    return json.loads(min(runs, key=lambda p: int(p.parent.name)).read_text())["val"]  # type: ignore[no-any-return]
+
+
+def _wait_for_node(
+    workdir: Path, node: str, process: subprocess.Popen[bytes]
+) -> record.MetadataStore:
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and process.poll() is None:
+        if (workdir / "artifacts" / node).exists():
+            return record.open_store(workdir / "metadata.db")
+        time.sleep(0.05)
+    raise AssertionError(f"{node} never started; exit code {process.poll()}")
+
+
+def test_data_without_any_usable_picture_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "30_1_2_20170101000000000.jpg").write_bytes(b"not a picture")
+    done = run(tmp_path / "data", tmp_path / "work")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert str(tmp_path / "data") in done.stdout + done.stderr
+
+
+@pytest.mark.real_data
+def test_real_pictures_go_all_the_way(utkface: Path, tmp_path: Path) -> None:
+    done = run(utkface, tmp_path / "work", data__limit="300")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Published version 1 at" in done.stdout
+    picture = Image.new("RGB", (200, 200), (128, 100, 90))
+    picture.save(tmp_path / "grey.png")
+    served = versions.latest(tmp_path / "work" / "serving" / features.MODEL_NAME)
+    model = tf.saved_model.load(str(served))
+    answer = model.signatures["serving_default"](
+        image_bytes=tf.constant([(tmp_path / "grey.png").read_bytes()])
+    )
+    assert 0 <= float(answer[features.OUT_AGE][0]) <= 116

@@ -143,7 +143,7 @@ def _open_elf(file: BinaryIO, path: Path) -> ELFFile:
         known = (elf.elfclass, elf.little_endian, elf["e_machine"]) == (64, True, "EM_X86_64")
         missing = [name for name in _SECTIONS if elf.get_section_by_name(name) is None]
     except (ELFError, UnicodeDecodeError) as error:
-        raise RepairError(f"{path}: not an ELF file ({error or 'cut short'})") from error
+        raise RepairError(f"{path}: not a sound ELF file ({error or 'cut short'})") from error
     if not known:
         raise RepairError(f"{path}: not a 64-bit little-endian x86-64 ELF file")
     if missing:

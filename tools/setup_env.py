@@ -170,6 +170,8 @@ def _install(root: Path, venv: Path, extra: str | None, lock_fd: int) -> None:
     wanted = fingerprint(root, extra)
     same = all(before.get(key) == wanted[key] for key in ("python", "venv"))
     fresh = not (before.get("finished") and same and (venv / "bin/python").exists())
+    if fresh:
+        _check_venv_module()
 
     lock = root / LOCKS[extra]
     count = len(re.findall(r"^[a-z0-9][^\n]*==", lock.read_text(), re.MULTILINE))
@@ -180,7 +182,6 @@ def _install(root: Path, venv: Path, extra: str | None, lock_fd: int) -> None:
     )
     started = time.monotonic()
     if fresh:
-        _check_venv_module()
         _clear(venv)
     _write_stamp(venv, {**wanted, "finished": False})
 
@@ -242,11 +243,11 @@ class Steps:
                 pass_fds=(self.lock_fd,),
             )
             code = _wait(process, label, started)
-        seconds = f"{time.monotonic() - started:6.1f} s"
+        start = "\r" if sys.stdout.isatty() else ""
+        line = f"{start}  {time.monotonic() - started:6.1f} s  {label}"
+        print(line if code == 0 else f"{line}: failed", flush=True)
         if code == 0:
-            print(f"\r  {seconds}  {label}", flush=True)
             return
-        print(f"\r  {seconds}  {label}: failed", flush=True)
         with open(self.log, "rb") as log:
             log.seek(begin)
             output = log.read().decode(errors="replace")
@@ -258,7 +259,7 @@ def _wait(process: subprocess.Popen[bytes], label: str, started: float) -> int:
     try:
         while True:
             if sys.stdout.isatty():
-                print(f"\r  {time.monotonic() - started:6.0f} s  {label}", end="", flush=True)
+                print(f"\r  {time.monotonic() - started:6.1f} s  {label}", end="", flush=True)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.wait(timeout=1)
     except BaseException:

@@ -31,7 +31,8 @@ class Publisher(Pusher):
             model_blessing: Selector's.
             model_dir: `<serving_dir>/<model name>`, on a file system this node can write.
             serving_state: `serving.versions.serving_state(model_dir)` before the run: what is
-                served belongs to the cache key, or a deleted folder would not be seen.
+                served belongs to the cache key, or a deleted folder would not be seen. An
+                execution that published is never reused (see the executor).
             code_fingerprint: of the modules this node uses, likewise for the cache key.
         """
         super().__init__(

@@ -8,6 +8,7 @@ from tfx import types
 from tfx.components.evaluator.constants import ARTIFACT_PROPERTY_BLESSING_MESSAGE_KEY
 from tfx.components.pusher import executor
 from tfx.components.util import model_utils
+from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils
 from tfx.types import standard_component_specs as keys
@@ -31,7 +32,8 @@ class Executor(executor.Executor):
 
         PushedModel's custom properties: `pushed` (1 or 0) and, where this very model is now
         served, `pushed_destination`, `pushed_version` and `content_digest`; `reason` when `pushed`
-        is 0. The artifact's own folder stays empty: InfraBlessing keeps the same bytes.
+        is 0. The artifact's own folder stays empty, for InfraBlessing keeps the same bytes, and is
+        removed after a publication, so that this execution is never reused.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         pushed_model = artifact_utils.get_single_instance(output_dict[keys.PUSHED_MODEL_KEY])
@@ -48,7 +50,12 @@ class Executor(executor.Executor):
         )
         self._MarkPushed(pushed_model, str(publication.destination), publication.destination.name)
         pushed_model.set_string_custom_property("content_digest", publication.content_digest)
-        if not publication.pushed:
+        if publication.pushed:
+            # TFX reuses a result as long as its folder exists. This one is a deed that may be
+            # undone: when what is served is again as it was before, it must be done again.
+            if fileio.exists(pushed_model.uri):
+                fileio.rmtree(pushed_model.uri)
+        else:
             self._MarkNotPushed(pushed_model)
             pushed_model.set_string_custom_property("reason", publication.reason)
         log.info("%s", publication)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ def do(inputs: dict[str, list[Artifact]], model_dir: Path) -> Artifact:
         filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=str(model_dir))
     )
     pushed_model = standard_artifacts.PushedModel()
+    pushed_model.uri = tempfile.mkdtemp(dir=model_dir.parents[1])
     Executor().Do(
         inputs,
         {"pushed_model": [pushed_model]},

@@ -219,8 +219,8 @@ def _wheels(extensions: list[Path], probe: dict[str, Any]) -> Row:
 
 def _legacy_keras() -> Row:
     name = "TF_USE_LEGACY_KERAS"
-    value = os.environ.get(name, "not set")
-    if value not in ("0", "not set"):
+    value = os.environ.get(name, "not set; agegender sets it to 0")
+    if name in os.environ and value != "0":
         return Row(name, value, "Keras 2 is asked for, and agegender is Keras 3", f"unset {name}")
     return Row(name, value)
 

@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
-from PIL.JpegImagePlugin import get_sampling
 
 from components.face_example_gen.jpeg import is_plain
 from components.face_example_gen.rejects import Reason, Reject
@@ -126,12 +125,12 @@ def decode(data: bytes) -> Picture:
         raise UndecodableError(Reason.TOO_SMALL, detail)
     try:
         image.load()
+        if _can_be_stored(image, data):
+            return Picture(data, np.asarray(image.convert("RGB")))
+        jpeg = _encode(_rgb(_upright(image)))
+        return Picture(jpeg, np.asarray(Image.open(io.BytesIO(jpeg), formats=("JPEG",))))
     except Exception as error:  # Pillow's plugins raise whatever damaged bytes lead them to
         raise _damaged(data, error) from error
-    if _can_be_stored(image, data):
-        return Picture(data, np.asarray(image.convert("RGB")))
-    jpeg = _encode(_rgb(_upright(image)))
-    return Picture(jpeg, np.asarray(Image.open(io.BytesIO(jpeg), formats=("JPEG",))))
 
 
 def pixel_sha256(pixels: Pixels) -> str:
@@ -276,9 +275,8 @@ def _is_cut_short(data: bytes) -> bool:
 
 def _can_be_stored(image: Image.Image, data: bytes) -> bool:
     """Whether these bytes are a JPEG that every decoder takes alike, and the right way up."""
-    is_grey = image.mode == "L"
-    is_common = is_grey or (image.mode == "RGB" and get_sampling(image) != -1)
     is_jpeg = image.format in ("JPEG", "MPO")  # MPO: a JPEG with more pictures after its end
+    is_common = image.mode in ("RGB", "L")
     return is_jpeg and is_common and _orientation(image) == 1 and is_plain(data)
 
 

@@ -28,6 +28,16 @@ _CHUNK_BYTES = 2**20
 _KINDS = "a folder, .tar.gz, .tgz, .tar or .zip"
 
 
+_DAMAGED_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    UnicodeDecodeError,
+)
+_DAMAGED = (tarfile.TarError, gzip.BadGzipFile, *_DAMAGED_ZIP)
+
+
 class Entry(NamedTuple):
     """A file of a source: its name below the root (parts joined by /), bytes, seconds."""
 
@@ -107,10 +117,9 @@ def _existing(uri: str) -> Path:
 
 @contextlib.contextmanager
 def _one_line_errors(uri: str) -> Iterator[None]:
-    damaged = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
     try:
         yield
-    except damaged as error:
+    except _DAMAGED as error:
         what = "is cut short, damaged or no archive"
         raise UserError(f"{uri}: {what} ({error}); copy or download it again") from error
     except OSError as error:
@@ -235,19 +244,26 @@ def _zip_members(path: Path) -> Iterator[_Member]:
             if info.flag_bits & 0x1:
                 raise UserError(f"{path}: is encrypted; give one without a password")
             if not info.is_dir():
-                time = calendar.timegm((*info.date_time, 0, 0, 0))
                 # Some Windows programs write backslashes, against the format.
                 name = _member_name(info.filename.replace("\\", "/"))
                 is_regular = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
                 reader = functools.partial(_read_zip_member, archive, info)
-                yield _Member(Entry(name, info.file_size, time), _obstacle(is_regular), reader)
+                entry = Entry(name, info.file_size, _zip_time(info))
+                yield _Member(entry, _obstacle(is_regular), reader)
+
+
+def _zip_time(info: zipfile.ZipInfo) -> float:
+    try:
+        return calendar.timegm((*info.date_time, 0, 0, 0))
+    except ValueError:  # some programs write month 0, day 0
+        return 0.0
 
 
 def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int) -> bytes:
     try:
         with archive.open(info) as file:
             return file.read(size)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except _DAMAGED_ZIP as error:
         raise _UnreadableError(str(error)) from error
 
 

@@ -16,7 +16,7 @@ _HOMES = {
     "ServableCheck": "components.servable_check.component",
     "Publisher": "components.publisher.component",
 }
-__all__ = list(_HOMES)  # noqa: PLE0605
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

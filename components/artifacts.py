@@ -8,7 +8,7 @@ from tfx.types.artifact import Artifact
 
 
 class Rejects(Artifact):
-    """`rejects.jsonl`: one object per input file that was not used, with `file`, `reason`, `detail`."""
+    """`rejects.jsonl`: an object per input file that was not used: `file`, `reason`, `detail`."""
 
     TYPE_NAME = "components.Rejects"
 

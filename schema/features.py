@@ -4,6 +4,7 @@ Raw features are what FaceExampleGen writes; transformed ones are what Transform
 trainer reads. Nothing else in the project spells these strings.
 """
 
+from itertools import pairwise
 from typing import Final
 
 # Raw features (see schema.pbtxt for their domains).
@@ -35,7 +36,7 @@ SPLITS: Final = ("train", "val", "calib", "test")
 # Lower bounds of the age groups, in years; each group ends below the next one's bound.
 _GROUP_BOUNDS: Final = (0, 5, 13, 20, 30, 40, 50, 60, 70, 80)
 AGE_GROUPS: Final = (
-    *(f"{low}-{high - 1}" for low, high in zip(_GROUP_BOUNDS, _GROUP_BOUNDS[1:], strict=False)),
+    *(f"{low}-{high - 1}" for low, high in pairwise(_GROUP_BOUNDS)),
     f"{_GROUP_BOUNDS[-1]}+",
 )
 AGE_GROUP_BOUNDS: Final = _GROUP_BOUNDS[1:]

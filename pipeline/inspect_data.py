@@ -125,18 +125,12 @@ def _add_face(summary: Summary, face: logic.Face) -> None:
 
 
 def _facts(summary: Summary) -> Table:
-    (width, height), most = summary.sizes.most_common(1)[0]
-    sides = sorted(min(size) for size in summary.sizes.elements())
     facts = Table.grid(padding=(0, 2))
     facts.add_row("source", Text(summary.uri))
     facts.add_row("files", f"{summary.files:,} ({summary.files / summary.seconds:,.0f}/s)")
     facts.add_row("usable", f"{summary.usable:,} ({summary.jpeg_bytes / 1e6:,.1f} MB as JPEG)")
     facts.add_row("rejected", f"{summary.rejected.total():,}")
-    facts.add_row(
-        "size",
-        f"{width} x {height} pixels ({most / summary.usable:.0%} of them); shorter side "
-        f"{sides[0]} to {sides[-1]}, median {statistics.median_low(sides)}",
-    )
+    facts.add_row("size", _sizes(summary))
     facts.add_row(
         "duplicates",
         f"{summary.duplicate_groups:,} pictures in more than one file, pixel for pixel "
@@ -144,6 +138,17 @@ def _facts(summary: Summary) -> Table:
     )
     facts.add_row("time", f"{summary.seconds:.1f} s")
     return facts
+
+
+def _sizes(summary: Summary) -> str:
+    (width, height), most = summary.sizes.most_common(1)[0]
+    if most == summary.usable:
+        return f"{width} x {height} pixels"
+    sides = sorted(min(size) for size in summary.sizes.elements())
+    return (
+        f"{width} x {height} pixels ({most / summary.usable:.0%} of them); shorter side "
+        f"{sides[0]} to {sides[-1]}, median {statistics.median_low(sides)}"
+    )
 
 
 def _age_table(summary: Summary) -> Table:

@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.faces_drawing import features, hair, scene, skin
-from pipeline.faces_drawing.canvas import cover, crop, make_canvas, paint
+from pipeline.faces_drawing.canvas import box, cover, crop, make_canvas, paint
 from pipeline.faces_drawing.traits import draw_traits
 
 _ALL = (slice(None), slice(None))
@@ -43,8 +43,9 @@ def draw_face(
     hair.draw_hair_behind(hairy, face, texture)
     scene.draw_body(canvas, face, face.outline[-1][1], shade)
     skin.draw_ears(canvas, face, shade)
-    head = cover((1 - canvas.reach) * canvas.radius, canvas.px, 1.4)
-    paint(canvas.picture, _ALL, head, skin.lit(canvas, light, ambient))
+    head = crop(canvas, box(canvas, (0, 0), 0.8, 0.95))
+    inside = cover((1 - head.reach) * head.radius, head.px, 1.4)
+    paint(head.picture, _ALL, inside, skin.lit(head, light, ambient))
     features.draw_glints(canvas, face, light)
     hair.draw_hair(hairy, face, texture, light, ambient)
     scene.draw_worn(canvas, face)

@@ -82,8 +82,8 @@ def make_canvas(pose: Pose, outline: Sequence[Point], rng: np.random.Generator) 
         reach=reach,
         u=x - pose.yaw * dome,
         v=y - pose.pitch * dome,
-        picture=np.zeros((3, SIZE, SIZE), np.float32),
-        skin=np.zeros((3, SIZE, SIZE), np.float32),
+        picture=np.empty((3, SIZE, SIZE), np.float32),
+        skin=np.empty((3, SIZE, SIZE), np.float32),
         relief=np.float32(0.62) * dome,
         grain=rng.standard_normal((SIZE, SIZE), dtype=np.float32),
     )

@@ -59,11 +59,10 @@ def draw_hair(
 
 
 def hair_region(canvas: Canvas, face: Traits) -> Patch:
-    """The rows of the sheet that hair can reach."""
+    """The pixels that hair can reach."""
     if face.length >= 0.2:
         return slice(0, SIZE), slice(0, SIZE)
-    rows, _ = box(canvas, (0, -1), 0.6, 1.3)
-    return slice(0, rows.stop), slice(0, SIZE)
+    return box(canvas, (0, -0.6), 0.8, 0.9)
 
 
 def strand_texture(
@@ -126,7 +125,7 @@ def _cap(canvas: Canvas, face: Traits, texture: Field) -> Field:
     left: Field = np.ones_like(inside)
     if face.bald > 0.3:
         # What is left is a wreath: thin above the temples, gone on top.
-        gone = min(1.0, (face.bald - 0.3) * 3)
+        gone = min(1.0, (face.bald - 0.3) * 6)
         left = 1 - gone * np.clip((-0.22 - canvas.v + 0.03 * texture) / 0.22, 0, 1)
     return cover(np.minimum(outer, inside), canvas.px, soft) * thin * left
 

@@ -39,9 +39,8 @@ def draw_background(canvas: Canvas, rng: np.random.Generator) -> None:
     if rng.random() < 0.4:
         edge = (across - float(rng.uniform(-0.6, 0.6))) * float(rng.uniform(4, 25))
         paint(room, _ALL, np.clip(edge, 0, 1) * float(rng.uniform(0.2, 0.7)), third)
-    image = Image.fromarray((room.transpose(1, 2, 0) * 255).astype(np.uint8))
-    large = np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
-    np.multiply(large.transpose(2, 0, 1), np.float32(1 / 255), out=canvas.picture)
+    for plane, coarse in zip(canvas.picture, room, strict=True):
+        plane[:] = Image.fromarray(coarse).resize((SIZE, SIZE), Image.Resampling.BILINEAR)
 
 
 def draw_body(canvas: Canvas, face: Traits, chin: float, shade: float) -> None:

@@ -18,19 +18,26 @@ from pipeline.faces_drawing.traits import Rgb, Traits
 
 _BLOOD: Rgb = (1.05, 0.80, 0.78)
 _SHADE: Rgb = (0.78, 0.62, 0.58)
-_ALL = (slice(None), slice(None))
 
 
 def draw_skin(canvas: Canvas, face: Traits, rng: np.random.Generator) -> None:
     """Lay the skin's colour and the large forms of the face."""
-    canvas.skin[:] = np.asarray(face.skin, np.float32).reshape(3, 1, 1)
     blotches = clouds(rng, 14) * 0.6 + clouds(rng, 34) * 0.5
-    stain(canvas.skin, _ALL, blotches * (0.055 * face.ruddy), (1.0, 0.55, 0.5))
+    redness = blotches * (0.025 * face.ruddy)
+    for plane, (tone, loss) in enumerate(zip(face.skin, (0.0, 1.0, 1.1), strict=True)):
+        canvas.skin[plane] = tone - redness * (tone * loss)
     canvas.relief += blotches * (0.0028 * face.rough)
     _forms(canvas, face)
     for side in (-1, 1):
         _tint(canvas, (side * 0.33, 0.27), 0.14, 0.11, _BLOOD, 0.55 * face.blush)
-        _tint(canvas, (side * face.eye_x, face.eye_y + 0.01), 0.12, 0.075, _SHADE, 0.34)
+        _tint(
+            canvas,
+            (side * face.eye_x, face.eye_y + 0.01),
+            0.12,
+            0.075,
+            _SHADE,
+            0.30 + 0.20 * face.hooded,
+        )
         _tint(canvas, (side * 0.42, 0.34), 0.08, 0.16, _SHADE, 0.35 * face.hollow)
     _tint(canvas, (0, face.nose_y), 0.09, 0.06, _BLOOD, 0.45 * face.blush)
     _marks(canvas, face, rng)
@@ -154,7 +161,7 @@ def _bag(canvas: Canvas, face: Traits, side: int) -> None:
     _crease(canvas, inner, outer, -side * 0.045, 0.013, 0.8 * face.bags)
     _bump(canvas, (side * face.eye_x, face.eye_y + 0.085), 0.07, 0.022, 0.012 * face.bags)
     _tint(canvas, (side * face.eye_x * 0.95, face.eye_y + 0.085), 0.085, 0.028, _SHADE,
-          0.40 * face.bags)  # fmt: skip
+          0.55 * face.bags)  # fmt: skip
 
 
 def _marks(canvas: Canvas, face: Traits, rng: np.random.Generator) -> None:
@@ -188,6 +195,7 @@ def _crease(
 ) -> None:
     if strength < 0.03:
         return
+    width *= 1 + 0.25 * min(strength, 1.6)  # deep folds are also broad
     patch, mask = stroke(canvas, start, end, bend, width)
-    canvas.relief[patch] -= mask * (0.55 * width * min(strength, 1.6))
-    stain(canvas.skin, patch, mask * min(0.44 * strength, 0.7), _SHADE)
+    canvas.relief[patch] -= mask * (0.65 * width * min(strength, 1.8))
+    stain(canvas.skin, patch, mask * min(0.50 * strength, 0.75), _SHADE)

@@ -158,7 +158,7 @@ def _outline(
 ) -> tuple[tuple[float, float], ...]:
     """Crown, temples, cheeks, jaw and chin of the right half."""
     wide = 1 + float(rng.normal(0, 0.035))
-    full = float(rng.normal(0, 0.03)) + 0.05 * jowls - 0.03 * gaunt
+    full = float(rng.normal(0, 0.03)) + 0.065 * jowls - 0.03 * gaunt
     jaw = float(rng.normal(0, 0.014)) + 0.042 * male * grown
     long = 0.025 * male * grown + float(rng.normal(0, 0.02))
     baby = ((0.0, -0.83), (0.34, -0.75), (0.565, -0.46), (0.61, -0.08), (0.615, 0.20),
@@ -189,7 +189,7 @@ def _hair_shape(
     style: dict[str, float] = {}
     long_odds = 0.5 - 0.45 * float(np.tanh(1.8 * male))
     if age < 2.5:
-        long_odds *= 0.3
+        long_odds *= 0.45
     elif age > 62:
         long_odds *= 0.6
     is_long = rng.random() < long_odds
@@ -220,12 +220,12 @@ def draw_traits(rng: np.random.Generator, age: int, gender: int, race: int) -> T
 
     Everyone's apparent age strays from the true one by about a tenth, and each cue's from that.
     """
-    looks = max(0.0, age * (1 + rng.normal(0, 0.07)) + rng.normal(0, 0.4))
+    looks = max(0.0, age * (1 + rng.normal(0, 0.06)) + rng.normal(0, 0.4))
 
     def seen() -> float:
-        return float(max(0.0, looks * (1 + rng.normal(0, 0.10)) + rng.normal(0, 0.4)))
+        return float(max(0.0, looks * (1 + rng.normal(0, 0.09)) + rng.normal(0, 0.4)))
 
-    maturity = float(np.interp(looks, (0, 8, 13, 19), (0.45, 0.6, 0.8, 1.0)))
+    maturity = float(np.interp(looks, (0, 8, 13, 19), (0.55, 0.75, 0.9, 1.0)))
     expression = float((1 if gender == 0 else -1) * maturity + rng.normal(0, 0.25))
 
     def male(spread: float = 0.30) -> float:
@@ -241,14 +241,19 @@ def draw_traits(rng: np.random.Generator, age: int, gender: int, race: int) -> T
     grown = float(np.interp(looks, (0, 1, 3, 6, 10, 14, 19), (0, 0.1, 0.27, 0.46, 0.65, 0.85, 1)))
     jowls = sign(36, 74)
     gaunt = sign(56, 90)
+
+    def line(low: float, high: float) -> float:
+        """A wrinkle's depth: it goes on deepening as the face loses its padding."""
+        return sign(low, high) * (1 + 0.5 * gaunt)
+
     skin, dark = _skin_tone(rng, race)
     pallor = sign(40, 82)
-    skin = mix(skin, (sum(skin) / 3 * 1.04, sum(skin) / 3, sum(skin) / 3 * 0.9), 0.35 * pallor)
+    skin = mix(skin, (sum(skin) / 3 * 1.04, sum(skin) / 3, sum(skin) / 3 * 0.9), 0.45 * pallor)
     hair = _HAIR[_pick(rng, _HAIR_ODDS[race])]
     hair = mix(hair, (0.30, 0.2, 0.13), float(rng.uniform(0, 0.3)))
     if grown < 0.6 and dark < 0.35:
         hair = mix(hair, (0.78, 0.62, 0.42), float(rng.uniform(0, 0.6)) * (1 - grown))
-    grey = _ramp(seen(), 32, 70) * float(rng.uniform(0.7, 1.15))
+    grey = _ramp(seen(), 32, 68) * float(rng.uniform(0.75, 1.15))
     dyed = expression < 0 and rng.random() < 0.28 * (1 - _ramp(looks, 50, 75))
     style = _hair_shape(rng, looks, male(0.35), grown)
     adult_male = max(0.0, male(0.3)) * _ramp(looks, 15, 21)
@@ -289,16 +294,16 @@ def draw_traits(rng: np.random.Generator, age: int, gender: int, race: int) -> T
         ruddy=0.35 + 0.9 * sign(35, 85),
         spots=int(rng.poisson(9 * _ramp(seen(), 52, 88))),
         freckles=int(rng.integers(10, 40)) if dark < 0.3 and rng.random() < 0.1 else 0,
-        forehead_lines=sign(26, 72),
-        frown_lines=sign(30, 75) * (0.75 + 0.25 * max(0.0, expression)),
-        crows_feet=sign(26, 62),
-        folds=0.12 * adulthood + sign(22, 60),
-        marionette=sign(36, 72),
-        bags=0.15 + sign(28, 64),
+        forehead_lines=line(26, 72),
+        frown_lines=line(30, 75) * (0.75 + 0.25 * max(0.0, expression)),
+        crows_feet=line(26, 62),
+        folds=0.12 * adulthood + line(22, 60),
+        marionette=0.75 * sign(36, 72),
+        bags=0.15 + line(28, 64),
         hollow=gaunt,
         jowls=jowls,
         rough=0.1 + sign(35, 80),
-        neck_bands=sign(45, 85),
+        neck_bands=line(45, 85),
         eye_x=between(0.262, 0.232, 0.009),
         eye_y=between(0.125, -0.035, 0.014),
         eye_half=between(0.142, 0.124, 0.006) - 0.008 * maturity * male() - 0.010 * sign(50, 90),

@@ -130,6 +130,25 @@ def test_another_sample_and_a_damaged_one_are_refused(tmp_path: Path) -> None:
         write_sample(faces, 2)
 
 
+def test_a_full_disk_leaves_no_half_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_up(path: Path, data: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", fill_up)
+        with pytest.raises(UserError, match=r"cannot write the sample to .*faces: No space left"):
+            write_sample(tmp_path / "faces", 2, jobs=1)
+    (staging,) = tmp_path.iterdir()
+    assert not any(NAME.fullmatch(path.name) for path in staging.iterdir())
+    for path in write_sample(tmp_path / "faces", 2, jobs=1):
+        with Image.open(path) as picture:
+            picture.load()
+
+
 KILLED = """
 import os, signal, sys, psutil
 from pathlib import Path

@@ -68,8 +68,8 @@ def make_canvas(pose: Pose, outline: Sequence[Point], rng: np.random.Generator) 
     x = (dx * cos + dy * sin) / pose.scale
     y = (dy * cos - dx * sin) / pose.scale
     steepness = y / (np.abs(x) + np.abs(y))  # stands for the angle: -1 at the crown, 1 at the chin
-    index = (steepness * (0.5 * (_OUTLINE_STEPS - 1)) + 0.5 * _OUTLINE_STEPS).astype(np.int32)
-    radius = _radius_table(outline)[index]
+    index = steepness * (0.5 * (_OUTLINE_STEPS - 1)) + 0.5 * _OUTLINE_STEPS
+    radius = look_up(_radius_table(outline), index)
     reach = np.sqrt(x * x + y * y) / radius
     dome = np.sqrt(np.clip(1 - reach * reach, 0, 1))
     return Canvas(
@@ -85,8 +85,14 @@ def make_canvas(pose: Pose, outline: Sequence[Point], rng: np.random.Generator) 
         picture=np.empty((3, SIZE, SIZE), np.float32),
         skin=np.empty((3, SIZE, SIZE), np.float32),
         relief=np.float32(0.62) * dome,
-        grain=rng.standard_normal((SIZE, SIZE), dtype=np.float32),
+        grain=_grain(rng),
     )
+
+
+def _grain(rng: np.random.Generator) -> Field:
+    """Noise of standard deviation 1: the sum of two dice, five times as fast as a Gaussian."""
+    dice = rng.integers(0, 256, (2, SIZE, SIZE), np.uint8)
+    return (np.add(*dice, dtype=np.float32) - 255) * np.float32(1 / 104.5)
 
 
 def _radius_table(outline: Sequence[Point]) -> Field:
@@ -102,6 +108,11 @@ def smooth(table: NDArray[np.floating], width: int, edge: str) -> NDArray[np.flo
     padded = np.pad(np.asarray(table, np.float64), width, mode=edge)  # type: ignore[call-overload]
     window = np.hanning(2 * width + 3)[1:-1]
     return np.convolve(padded, window / window.sum(), mode="valid")
+
+
+def look_up(table: Field, at: Field) -> Field:
+    """The table's entry at each (whole part of an) index; an index past an end begins anew."""
+    return table.take(at.astype(np.intp), mode="wrap")
 
 
 def box(canvas: Canvas, centre: Point, half_x: float, half_y: float) -> Patch:
@@ -203,8 +214,8 @@ def above_curve(points: Sequence[Point], u: Field, v: Field, width: int) -> Fiel
     table = smooth(np.interp(at, xs, ys), width, "edge")
     flat = 1 / np.hypot(1, np.gradient(table, at))
     index = np.clip((u - float(xs[0])) * float((steps - 1) / (xs[-1] - xs[0])), 0, steps - 1)
-    index = index.astype(np.int32)
-    return (table.astype(np.float32)[index] - v) * flat.astype(np.float32)[index]
+    line = look_up(table.astype(np.float32), index)
+    return (line - v) * look_up(flat.astype(np.float32), index)
 
 
 def mix(a: Colour, b: Colour, share: float) -> tuple[float, float, float]:

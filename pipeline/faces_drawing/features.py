@@ -9,6 +9,7 @@ from pipeline.faces_drawing.canvas import (
     clouds,
     cover,
     crop,
+    look_up,
     mix,
     paint,
     spot,
@@ -96,7 +97,7 @@ def draw_brows(canvas: Canvas, face: Traits, strands: Field) -> None:
         bow = (e - 0.2) ** 2 * np.where(e > 0.2, np.float32(1.5), np.float32(0.55))
         middle = face.brow_arch * (bow - 0.6)
         body = face.brow_thick * (1.02 - 0.55 * np.clip(e + 0.1, 0, 1.2))
-        hair = strands[(np.abs(e * 26 + v * 190).astype(np.int32)) % strands.size]
+        hair = look_up(strands, e * 26 + v * 190)
         ends = np.clip((1.0 - np.abs(e)) * 5, 0, 1)
         mask = cover(body - np.abs(v - middle), canvas.px, 3.4) * ends
         paint(canvas.skin, patch, mask * face.brow_ink * (0.80 + 0.16 * hair), face.brow_colour)
@@ -149,7 +150,7 @@ def draw_whiskers(canvas: Canvas, face: Traits, strands: Field, rng: np.random.G
     patch = box(canvas, (0, 0.40), 0.66, 0.48)
     canvas = crop(canvas, patch)
     u, v = np.abs(canvas.u), canvas.v
-    edge = 0.018 * strands[(np.abs(canvas.u * 130).astype(np.int32)) % strands.size]
+    edge = 0.018 * look_up(strands, u * 130)
     # The cheek line falls from the sideburns to the corners of the mouth.
     jaw = cover(v - (0.42 - 0.62 * np.clip(u - 0.18, 0, 1)) + edge, canvas.px, 12.0)
     lips = (u / (face.mouth_half * 1.02)) ** 2 + ((v - face.mouth_y - 0.005) / 0.085) ** 2
@@ -171,7 +172,7 @@ def draw_whiskers(canvas: Canvas, face: Traits, strands: Field, rng: np.random.G
         return
     # Hairs lean outwards from the chin; crossed with noise, or they would look combed.
     fan = canvas.u / (1.6 - v) * 200 + 4.0 * fuzz
-    threads = strands[(fan + 1024).astype(np.int32) % strands.size] * 0.6 + 0.6 * fuzz
+    threads = look_up(strands, fan) * 0.6 + 0.6 * fuzz
     grey = np.clip(face.beard_grey * 1.5 - 0.3 + 0.14 * threads, 0, 1)
     light = 0.90 + 0.20 * threads
     hair = np.empty_like(canvas.skin)

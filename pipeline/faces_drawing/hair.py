@@ -12,6 +12,7 @@ from pipeline.faces_drawing.canvas import (
     clouds,
     cover,
     crop,
+    look_up,
     paint,
     smooth,
 )
@@ -77,7 +78,7 @@ def strand_texture(
     lines: Field = np.zeros_like(warp)
     for share, part, root in ((over, face.part, 1.5), (1 - over, 0.4 * face.part, 2.1)):
         fan = (canvas.x + sway - part) / (canvas.y + root) + 0.006 * warp
-        lines = lines + share * strands[(fan * (150 * root) + 1024).astype(np.int32) % strands.size]
+        lines = lines + share * look_up(strands, fan * (150 * root))
     if face.curl < 0.25:
         return lines
     curls = clouds(rng, 44)[patch] * 0.9 + clouds(rng, 90)[patch] * 0.5

@@ -17,7 +17,7 @@ from pipeline.faces_drawing.canvas import (
 from pipeline.faces_drawing.traits import Rgb, Traits
 
 _BLOOD: Rgb = (1.05, 0.80, 0.78)
-_SHADE: Rgb = (0.78, 0.62, 0.58)
+_SHADE: Rgb = (0.76, 0.64, 0.60)
 
 
 def draw_skin(canvas: Canvas, face: Traits, rng: np.random.Generator) -> None:
@@ -161,7 +161,7 @@ def _bag(canvas: Canvas, face: Traits, side: int) -> None:
     _crease(canvas, inner, outer, -side * 0.045, 0.013, 0.8 * face.bags)
     _bump(canvas, (side * face.eye_x, face.eye_y + 0.085), 0.07, 0.022, 0.012 * face.bags)
     _tint(canvas, (side * face.eye_x * 0.95, face.eye_y + 0.085), 0.085, 0.028, _SHADE,
-          0.55 * face.bags)  # fmt: skip
+          0.45 * face.bags)  # fmt: skip
 
 
 def _marks(canvas: Canvas, face: Traits, rng: np.random.Generator) -> None:

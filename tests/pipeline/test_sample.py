@@ -233,7 +233,7 @@ def test_age_and_gender_can_be_learned_from_the_pictures_but_not_perfectly(
 
     error = np.abs(predicted[:, 0] - truth[:, 0]).mean()
     constant = np.abs(np.median(labels[:TRAIN, 0]) - truth[:, 0]).mean()
-    assert 2 < error < 0.78 * constant  # measured: 0.62
+    assert 2 < error < 0.78 * constant  # measured: 0.58
 
     accuracy = ((predicted[:, 1] > 0.5) == truth[:, 1]).mean()
     majority = max(truth[:, 1].mean(), 1 - truth[:, 1].mean())

@@ -24,7 +24,7 @@ class Data(Strict):
         None, description="folder, .tar.gz or .zip; the built-in sample if none"
     )
     limit: int = Field(0, ge=0, description="use only this many files; 0 for all")
-    shards: int = Field(4, gt=0, description="files per split, and units of parallel ingestion")
+    shards: int = Field(2, gt=0, description="files per split, and units of parallel ingestion")
     sample_size: int = Field(1500, gt=0, description="faces the built-in sample draws")
     sample_seed: int = 0
 

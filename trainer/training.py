@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
+from pipeline.errors import UserError
 from schema import features
 from trainer import calibration, dataset, devices, heads, progress
 from trainer.callbacks import ReportProgress, ValScore
@@ -36,18 +37,14 @@ def run_fn(fn_args: FnArgs) -> None:
     store_size = int(config["store_size"])
     started = time.monotonic()
     keras.utils.set_random_seed(hyper.seed)
-    train = dataset.load(fn_args.train_files, store_size)
-    val = dataset.plain_batches(
-        dataset.load(_of_split(fn_args.eval_files, "val"), store_size), EVALUATION_BATCH
-    )
+    files = [*fn_args.train_files, *fn_args.eval_files]
+    train, *others = (_load(files, split, store_size) for split in ("train", "val", "calib"))
+    val, calib = (dataset.plain_batches(one, EVALUATION_BATCH) for one in others)
     policy = devices.policy(hyper.precision)
     with tempfile.TemporaryDirectory() as scratch:
         cache = str(Path(scratch, "train")) if hyper.cache == "disk" else ""
         model, history = _fit(config, hyper, policy, train, val, cache)
     model = _in_float32(model, config, hyper)
-    calib = dataset.plain_batches(
-        dataset.load(_of_split(fn_args.eval_files, "calib"), store_size), EVALUATION_BATCH
-    )
     half_width = calibration.conformal_half_width(*_ages(model, calib))
     export_servable(
         fn_args.serving_model_dir,
@@ -189,6 +186,9 @@ def _ages(model: keras.Model, batches: tf.data.Dataset) -> tuple[np.ndarray, np.
     return np.concatenate(true or [[]]), np.concatenate(predicted or [[]])
 
 
-def _of_split(patterns: list[str], split: str) -> list[str]:
-    """The patterns that belong to one split."""
-    return [pattern for pattern in patterns if f"Split-{split}" in pattern]
+def _load(patterns: list[str], split: str, store_size: int) -> tf.data.Dataset:
+    """The examples of one split, of which there must be some."""
+    examples = dataset.load([p for p in patterns if f"Split-{split}" in p], store_size)
+    if not examples.cardinality():
+        raise UserError(f"split {split} holds no picture: give more of them, 100 are enough")
+    return examples

@@ -69,8 +69,9 @@ def main() -> None:
     randoms = tf.data.Dataset.random(seed=1).batch(2)
     augmented = (
         tf.data.Dataset.zip(in_memory, randoms)
-        .map(lambda b, r: (augment(b[0], r, hyper.augmentation), b[1]), tf.data.AUTOTUNE)
-        .prefetch(tf.data.AUTOTUNE)
+        .map(lambda b, r: (augment(b[0], r, hyper.augmentation), b[1]), dataset.PARALLEL)
+        .prefetch(dataset.PREFETCHED)
+        .with_options(batches.options())
     )
     whole = steps * hyper.batch_size
     plain = arrays[0][:whole], {name: values[:whole] for name, values in arrays[1].items()}

@@ -86,10 +86,10 @@ def _launch(pipeline: "Pipeline", database: Path) -> None:  # type: ignore[name-
 
 def _sample(settings: Settings, workdir: Path, console: Console) -> str:
     """The folder of the built-in sample, drawn if it is not there yet."""
-    from pipeline.sample import write_sample
+    from pipeline.sample import GENERATOR_VERSION, write_sample
 
     count, seed = settings.data.sample_size, settings.data.sample_seed
-    folder = workdir / "sample" / f"{count}-{seed}"
+    folder = workdir / "sample" / f"{count}-{seed}-v{GENERATOR_VERSION}"
     with console.status(f"Drawing {count} faces: no --data was given"):
         write_sample(folder, count, seed)
     return str(folder)

@@ -26,7 +26,7 @@ from schema.features import GENDERS, MAX_AGE
 __all__ = ["GENERATOR_VERSION", "contact_sheet", "draw_face", "sample_labels", "write_sample"]
 
 GENERATOR_VERSION = 1  # goes up whenever the same (seed, i) draws another picture
-MARKER = "sample.json"
+MARKER = ".sample.json"  # hidden: not a picture to be rejected
 
 Label = tuple[int, int, int]  # age in years, gender, race
 Progress = Callable[[int], None]

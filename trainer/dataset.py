@@ -1,5 +1,6 @@
 """Transformed examples as tf.data: parsed once, cached as uint8, shuffled, augmented."""
 
+import os
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -8,6 +9,9 @@ from schema import features
 from trainer.augment import augment
 from trainer.hyperparameters import Augmentation
 from trainer.preprocessing import parse_pixels
+
+PARALLEL = os.cpu_count() or 1
+PREFETCHED = 4  # batches
 
 Batch = tuple[tf.Tensor, dict[str, tf.Tensor]]
 
@@ -42,7 +46,7 @@ def load(patterns: Sequence[str], store_size: int) -> tf.data.Dataset:
     # Counted once: Keras shows and plans steps only for datasets that know their length.
     count = records.reduce(tf.constant(0, tf.int64), lambda n, _: n + 1)
     known = records.apply(tf.data.experimental.assert_cardinality(count))
-    return known.map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+    return _steady(known.map(parse, num_parallel_calls=PARALLEL))
 
 
 def training_batches(
@@ -71,13 +75,24 @@ def training_batches(
         .batch(batch_size, drop_remainder=True)
     )
     randoms = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-    return (
-        tf.data.Dataset.zip(batches, randoms)
-        .map(change, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .prefetch(tf.data.AUTOTUNE)
+    changed = tf.data.Dataset.zip(batches, randoms).map(
+        change, num_parallel_calls=PARALLEL, deterministic=True
     )
+    return _steady(changed.prefetch(PREFETCHED))
 
 
 def plain_batches(examples: tf.data.Dataset, batch_size: int, cache: str = "") -> tf.data.Dataset:
     """Batches in order, unchanged, for validation and calibration."""
-    return examples.cache(cache).batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return _steady(examples.cache(cache).batch(batch_size).prefetch(PREFETCHED))
+
+
+def _steady(examples: tf.data.Dataset) -> tf.data.Dataset:
+    """Without tf.data's autotuning.
+
+    An iterator that is dropped, as Keras does after every epoch, waits for its autotuning thread,
+    which sleeps for up to a minute: training on two cores stood still for seconds to half a minute
+    between epochs (TensorFlow 2.21).
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return examples.with_options(options)

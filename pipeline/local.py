@@ -69,7 +69,7 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path) -> int:
             lines.finish(lines.running)
         console.print(f"[red]{_cause(error)}[/]", soft_wrap=True)
         if not isinstance(error, UserError):
-            console.print(f"The whole story is in {log}", soft_wrap=True)
+            console.print(f"The whole story is in {report.near(log)}", soft_wrap=True)
         return EXIT_ERROR
     run_id = record.last_run(store)
     nodes = record.nodes(store, run_id) if run_id else {}

@@ -14,6 +14,7 @@ class Outcome:
 
     exit_code: int
     sentence: str
+    served: Path | None = None  # the version that is serving now, when the winner is
 
 
 def of_run(expected: list[str], nodes: Mapping[str, NodeRun], model_dir: Path) -> Outcome:
@@ -37,7 +38,8 @@ def of_run(expected: list[str], nodes: Mapping[str, NodeRun], model_dir: Path) -
         why = infra.get("reason", "it did not pass ServableCheck")
         return Outcome(EXIT_NO_WINNER, f"nothing published: the winner cannot be served: {why}")
     pushed = nodes["Publisher"].outputs["pushed_model"].properties
-    if pushed.get("pushed"):
-        where = model_dir / str(pushed["pushed_version"])
-        return Outcome(EXIT_PUBLISHED, f"published version {pushed['pushed_version']} at {where}")
-    return Outcome(EXIT_PUBLISHED, str(pushed.get("reason", "already serving")))
+    version = pushed["pushed_version"]
+    served = model_dir / str(version)
+    if pushed["pushed"]:
+        return Outcome(EXIT_PUBLISHED, f"published version {version} at {served}", served)
+    return Outcome(EXIT_PUBLISHED, f"{pushed['reason']} at {served}", served)

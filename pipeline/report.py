@@ -1,6 +1,7 @@
 """The end of a run: files, splits, figures, where the servable is, what to try next."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline import outcome
-from pipeline.errors import EXIT_PUBLISHED
 from pipeline.record import NodeRun
 from schema import features
 
@@ -27,7 +27,7 @@ def show(
 ) -> int:
     """Prints it and returns the exit code."""
     console.print()
-    ended = outcome.of_run(expected, nodes, model_dir)
+    ended = outcome.of_run(expected, nodes, near(model_dir))
     if nodes.get("FaceExampleGen") and nodes["FaceExampleGen"].succeeded:
         _files(console, nodes["FaceExampleGen"])
     if nodes.get("StatisticsGen") and nodes["StatisticsGen"].succeeded:
@@ -35,14 +35,20 @@ def show(
     if nodes.get("Selector") and nodes["Selector"].succeeded:
         leaderboard = nodes["Selector"].outputs["leaderboard"].path / "leaderboard.json"
         _figures(console, json.loads(leaderboard.read_text()))
-    good = ended.exit_code == EXIT_PUBLISHED
-    console.print(f"[{'green' if good else 'red'}]{_capital(ended.sentence)}[/]", soft_wrap=True)
-    if good:
-        command = f"saved_model_cli show --dir {model_dir}/<version> --all"
-        console.print(f"Next: {command}", soft_wrap=True, markup=False)
+    colour = "green" if ended.served else "red"
+    console.print(f"[{colour}]{_capital(ended.sentence)}[/]", soft_wrap=True)
+    if ended.served:
+        tool = near(Path(sys.executable).with_name("saved_model_cli"))
+        command = f"{tool} show --all --dir {ended.served}"
+        console.print(f"See what it answers: {command}", soft_wrap=True, markup=False)
     else:
-        console.print(f"The whole story is in {log}", soft_wrap=True)
+        console.print(f"The whole story is in {near(log)}", soft_wrap=True)
     return ended.exit_code
+
+
+def near(path: Path) -> Path:
+    """A path as seen from the current folder, where it lies below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _figures(console: Console, leaderboard: Mapping[str, Any]) -> None:

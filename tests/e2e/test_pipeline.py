@@ -193,22 +193,33 @@ def test_no_candidate_passes_and_nothing_is_published(faces: Path, first: tuple[
     assert versions.list_versions(first[0] / "serving" / features.MODEL_NAME) == before
 
 
+@pytest.mark.parametrize(
+    "node",
+    [
+        "Trainer_multitask_cnn",
+        *(
+            pytest.param(node, marks=pytest.mark.slow)
+            for node in ("FaceExampleGen", "StatisticsGen", "Transform", "ServableCheck")
+        ),
+    ],
+)
 def test_a_run_killed_in_a_node_is_finished_by_the_next(
-    faces: Path, first: tuple[Path, str], tmp_path: Path
+    faces: Path, first: tuple[Path, str], tmp_path: Path, node: str
 ) -> None:
     workdir = tmp_path / "work"
     process = subprocess.Popen(
         command(faces, workdir), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    store = _wait_for_node(workdir, "Trainer_multitask_cnn", process)
+    store = _wait_for_node(workdir, node, process)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    killed = record.node(store, "Trainer_multitask_cnn")
+    killed = record.node(store, node)
     assert killed
     assert killed.state == "RUNNING"
     again = run(faces, workdir)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "= FaceExampleGen" in again.stdout
+    assert f"✓ {node}" in again.stdout
+    assert ("= FaceExampleGen" in again.stdout) == (node != "FaceExampleGen")
     assert _figures(workdir) == _figures(first[0])
 
 

@@ -8,6 +8,7 @@ from pipeline.record import NodeRun, Output
 
 NODES = ["FaceExampleGen", "Selector", "ServableCheck", "Publisher"]
 BLESSED: dict[str, Any] = {"blessed": 1}
+SERVING_3 = {"pushed": 0, "pushed_version": 3, "reason": "already serving version 3"}
 
 
 def node(state: str = "COMPLETE", **outputs: dict[str, Any]) -> NodeRun:
@@ -30,9 +31,9 @@ def run(**changes: NodeRun) -> dict[str, NodeRun]:
         ({}, 0, "version 7 at serving/7"),
         ({"FaceExampleGen": node("CACHED")}, 0, "version 7"),
         (
-            {"Publisher": node(pushed_model={"pushed": 0, "reason": "already serving version 3"})},
+            {"Publisher": node(pushed_model=SERVING_3)},
             0,
-            "already serving version 3",
+            "already serving version 3 at serving/3",
         ),
         ({"Selector": node(blessing={"blessed": 0, "blessing_message": "worse"})}, 3, "worse"),
         (

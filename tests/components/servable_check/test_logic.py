@@ -14,7 +14,6 @@ from components.servable_check import logic, probe
 from components.servable_check.warm_up import write_warm_up
 from tests.components.servable_check import servables
 
-ROOT = Path(__file__).parents[3]
 Reply = dict[str, Any]
 
 
@@ -170,7 +169,7 @@ def test_noise_of_float32_is_no_disagreement(sound_reply: Reply) -> None:
     [
         ("import time; time.sleep(3600)", 1, "no answer within 1 s (max_seconds)"),
         ("import os; os.kill(os.getpid(), 11)", 60, "ended by SIGSEGV"),
-        ("import trainer", 60, "ended in ModuleNotFoundError: No module named 'trainer'"),
+        ("import beside", 60, "ended in ModuleNotFoundError: No module named 'beside'"),
         ("print('hello')", 60, "ended without an answer"),
     ],
 )
@@ -178,8 +177,9 @@ def test_a_probe_that_dies_is_a_fault_and_no_more(
     script: str, seconds: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "probe.py").write_text(script)
+    (tmp_path / "beside.py").touch()  # neither its own folder nor PYTHONPATH may help the probe
     monkeypatch.setattr(logic, "PROBE", tmp_path / "probe.py")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     faults = logic.check("model", [], seconds, tmp_path / "probe.log")
     assert len(faults) == 1
     assert said in faults[0]

@@ -18,6 +18,7 @@ from components.champion.component import Champion
 from components.face_example_gen.component import FaceExampleGen
 from components.publisher.component import Publisher
 from components.selector.component import Judged, Selector
+from components.selector.logic import Thresholds
 from components.servable_check.component import ServableCheck
 from pipeline import evaluation
 from pipeline.settings import FAMILY_OF, Settings
@@ -86,26 +87,14 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         code_fingerprint=bound.code["Champion"],
     )
     # No thresholds: the champion is measured, not judged.
-    champion_evaluator = Evaluator(
-        examples=examples.outputs["examples"],
-        model=champion.outputs["model"],
-        schema=schema.outputs["schema"],
-        eval_config=evaluation.eval_config(None),
-        example_splits=["test"],
-    ).with_id("Evaluator_champion")
+    champion_evaluator = _evaluator("champion", champion, examples, schema, None)
     nodes: list[BaseNode] = [
         examples, schema, statistics, validator, transform, champion, champion_evaluator,
     ]  # fmt: skip
     judged: dict[str, Judged] = {}
     for candidate in settings.candidates:
         trainer = _trainer(settings, bound, FAMILY_OF[candidate], transform, schema)
-        evaluator = Evaluator(
-            examples=examples.outputs["examples"],
-            model=trainer.outputs["model"],
-            schema=schema.outputs["schema"],
-            eval_config=evaluation.eval_config(settings.thresholds),
-            example_splits=["test"],
-        ).with_id(f"Evaluator_{candidate}")
+        evaluator = _evaluator(candidate, trainer, examples, schema, settings.thresholds)
         judged[candidate] = Judged(
             model=trainer.outputs["model"],
             model_run=trainer.outputs["model_run"],
@@ -184,3 +173,20 @@ def _trainer(
             "code_fingerprint": bound.code["Trainer"],
         },
     ).with_id(f"Trainer_{family}")
+
+
+def _evaluator(
+    name: str,
+    source: BaseNode,
+    examples: FaceExampleGen,
+    schema: ImportSchemaGen,
+    thresholds: Thresholds | None,
+) -> Evaluator:
+    """Measures the model of `source` on the raw test faces, and judges it when it can."""
+    return Evaluator(
+        examples=examples.outputs["examples"],
+        model=source.outputs["model"],
+        schema=schema.outputs["schema"],
+        eval_config=evaluation.eval_config(thresholds),
+        example_splits=["test"],
+    ).with_id(f"Evaluator_{name}")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -16,6 +17,9 @@ from pipeline.errors import EXIT_ERROR, UserError
 from pipeline.settings import Settings
 from schema import features
 from serving import versions
+
+if TYPE_CHECKING:
+    from tfx.orchestration.pipeline import Pipeline
 
 SCHEMA = Path(__file__).parent.parent / "schema" / "schema.pbtxt"
 
@@ -76,7 +80,7 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path) -> int:
     return report.show(console, [n.id for n in pipeline.components], nodes, model_dir, log)
 
 
-def _launch(pipeline: "Pipeline", database: Path) -> None:  # type: ignore[name-defined] # noqa: F821
+def _launch(pipeline: "Pipeline", database: Path) -> None:
     from tfx.orchestration import metadata
     from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 

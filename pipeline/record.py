@@ -11,6 +11,8 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 Execution = Any  # mlmd.Execution, which mypy cannot see
 
+NAMED = 2  # reasons named in full
+
 # What a changed parameter means, where its name does not say it.
 _PLAIN = {
     "code_fingerprint": "its code changed",
@@ -145,7 +147,9 @@ def _why(store: MetadataStore, execution: Execution) -> str:
     fed = _inputs(store, after.id).items() ^ _inputs(store, before.id).items()
     changed = [f"new {name.replace('_', ' ')}" for name, _ in sorted(fed)]
     changed += [_PLAIN.get(key, f"{key} changed") for key in _changed_parameters(before, after)]
-    return ", ".join(dict.fromkeys(changed)) or "its earlier output is gone"
+    named = list(dict.fromkeys(changed))
+    more = [f"{len(named) - NAMED} more"] if len(named) > NAMED else []
+    return ", ".join(named[:NAMED] + more) or "its earlier output is gone"
 
 
 def _inputs(store: MetadataStore, execution_id: int) -> dict[str, int]:

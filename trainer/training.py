@@ -128,6 +128,7 @@ def _fit(
             epochs=hyper.epochs,
             validation_data=val,
             callbacks=_callbacks(config, hyper, steps),
+            shuffle=False,  # the dataset does it
             verbose=0,
         )
     finally:

@@ -3,6 +3,7 @@
 import json
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pipeline.errors import UserError
 from schema import features
 from trainer import calibration, dataset, devices, heads, progress
 from trainer.callbacks import ReportProgress, ValScore
-from trainer.export import export_servable
+from trainer.export import Predictor, export_servable
 from trainer.families import FAMILIES
 from trainer.hyperparameters import Hyperparameters
 
@@ -45,10 +46,11 @@ def run_fn(fn_args: FnArgs) -> None:
         cache = str(Path(scratch, "train")) if hyper.cache == "disk" else ""
         model, history = _fit(config, hyper, policy, train, val, cache)
     model = _in_float32(model, config, hyper)
-    half_width = calibration.conformal_half_width(*_ages(model, calib))
+    answer = partial(predict, model, mirror=hyper.mirror)
+    half_width = calibration.conformal_half_width(*_ages(answer, calib))
     export_servable(
         fn_args.serving_model_dir,
-        lambda pixels: predict(model, pixels),
+        answer,
         [model],
         tft.TFTransformOutput(fn_args.transform_output),
         store_size,
@@ -58,7 +60,7 @@ def run_fn(fn_args: FnArgs) -> None:
     run_dir.mkdir(parents=True, exist_ok=True)
     figures = {
         "family": config["family"],
-        "val": evaluate(model, val),
+        "val": evaluate(answer, val),
         "age_interval_half_width": half_width,
         "epochs": len(history["loss"]),
         "parameters": model.count_params(),
@@ -156,8 +158,14 @@ def _in_float32(model: keras.Model, config: dict[str, Any], hyper: Hyperparamete
     return plain
 
 
-def predict(model: keras.Model, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Ages in years and P(female), each float [n], of pixels [n, h, w, 3] in 0 to 255."""
+def predict(model: keras.Model, pixels: tf.Tensor, mirror: bool = False) -> dict[str, tf.Tensor]:
+    """Ages in years and P(female), each float [n], of pixels [n, h, w, 3] in 0 to 255.
+
+    With `mirror`, the means over the pictures and their mirror images.
+    """
+    if mirror:
+        straight, mirrored = predict(model, pixels), predict(model, tf.reverse(pixels, [2]))
+        return {name: (straight[name] + mirrored[name]) / 2 for name in straight}
     logits = model(tf.cast(pixels, tf.float32), training=False)
     return {
         features.AGE: heads.age_years(logits[features.AGE]),
@@ -165,11 +173,11 @@ def predict(model: keras.Model, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
     }
 
 
-def evaluate(model: keras.Model, batches: tf.data.Dataset) -> dict[str, float]:
+def evaluate(predict: Predictor, batches: tf.data.Dataset) -> dict[str, float]:
     """Mean absolute error of age in years and gender accuracy over labelled batches."""
     errors, hits = [], []
     for pixels, labels in batches:
-        answer = predict(model, pixels)
+        answer = predict(pixels)
         errors.append(np.abs(answer[features.AGE].numpy() - labels[features.AGE].numpy()))
         hits.append((answer[features.GENDER].numpy() >= 0.5) == (labels[features.GENDER] == 1.0))
     return {
@@ -178,12 +186,12 @@ def evaluate(model: keras.Model, batches: tf.data.Dataset) -> dict[str, float]:
     }
 
 
-def _ages(model: keras.Model, batches: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
+def _ages(predict: Predictor, batches: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """True and predicted ages in years, each [n]."""
     true, predicted = [], []
     for pixels, labels in batches:
         true.append(labels[features.AGE].numpy())
-        predicted.append(predict(model, pixels)[features.AGE].numpy())
+        predicted.append(predict(pixels)[features.AGE].numpy())
     return np.concatenate(true or [[]]), np.concatenate(predicted or [[]])
 
 

@@ -1,3 +1,5 @@
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -49,7 +51,7 @@ def test_the_weights_are_those_of_the_best_epoch(
             history["val_age_age_mae"], history["val_gender_accuracy"], strict=True
         )
     ]
-    kept = training.evaluate(model, val)
+    kept = training.evaluate(partial(training.predict, model), val)
     assert score(**kept, **SCALE) == pytest.approx(min(scores), rel=1e-3)
     assert min(scores) < scores[0]
 
@@ -108,6 +110,17 @@ def test_the_order_and_the_changes_differ_by_epoch_and_not_by_run() -> None:
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
     assert np.abs(first[0] - first[1]).max() > 1
+
+
+def test_a_mirrored_answer_is_the_same_for_a_mirror_image() -> None:
+    model = training.build(CONFIG, hyperparameters())
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    plain, flipped = (training.predict(model, p) for p in (pixels, pixels[:, :, ::-1]))
+    mean, same = (training.predict(model, p, mirror=True) for p in (pixels, pixels[:, :, ::-1]))
+    for name in mean:
+        np.testing.assert_allclose(mean[name], (plain[name] + flipped[name]) / 2, rtol=1e-5)
+        np.testing.assert_allclose(mean[name], same[name], rtol=1e-5)
+        assert not np.allclose(plain[name], flipped[name], rtol=1e-6)
 
 
 def test_an_empty_split_is_named() -> None:

@@ -5,7 +5,7 @@ Three ways to feed one model, in turns, in one process:
   arrays     the same pictures as arrays in memory, shuffled and augmented by the same function
   plain      the same arrays given to model.fit as they are, without any augmentation
 
-Usage: python -m benchmarks.training_throughput WORKDIR [--profile cpu] [--rounds 5]
+Usage: python -m benchmarks.training_throughput WORKDIR [--profile cpu] [--rounds 5] [--pictures N]
 WORKDIR is the work folder of a finished `agegender run`.
 """
 
@@ -36,6 +36,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("workdir", type=Path)
     parser.add_argument("--profile", default="cpu")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pictures", type=int, default=0, help="only so many; 0 for all")
     return parser.parse_args()
 
 
@@ -52,6 +53,7 @@ def main() -> None:
     loaded = settings.load(arguments.profile, {}, [])
     hyper, size = loaded.training, loaded.image.store_size
     examples = dataset.load(_train_files(arguments.workdir), size)
+    examples = examples.take(arguments.pictures or -1)
     count = int(examples.cardinality())
     steps = count // hyper.batch_size
     (pixels, labels) = next(iter(examples.batch(count)))

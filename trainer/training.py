@@ -1,6 +1,7 @@
 """TFX Trainer's function: fit on train, stop on val, calibrate on calib, export."""
 
 import json
+import math
 import tempfile
 import time
 from functools import partial
@@ -47,6 +48,7 @@ def run_fn(fn_args: FnArgs) -> None:
         model, history = _fit(config, hyper, policy, train, val, cache)
     model = _in_float32(model, config, hyper)
     answer = partial(predict, model, mirror=hyper.mirror)
+    val_figures = _finite(evaluate(answer, val))
     half_width = calibration.conformal_half_width(*_ages(answer, calib))
     export_servable(
         fn_args.serving_model_dir,
@@ -60,7 +62,7 @@ def run_fn(fn_args: FnArgs) -> None:
     run_dir.mkdir(parents=True, exist_ok=True)
     figures = {
         "family": config["family"],
-        "val": evaluate(answer, val),
+        "val": val_figures,
         "age_interval_half_width": half_width,
         "epochs": len(history["loss"]),
         "parameters": model.count_params(),
@@ -184,6 +186,13 @@ def evaluate(predict: Predictor, batches: tf.data.Dataset) -> dict[str, float]:
         "age_mae": float(np.concatenate(errors).mean()),
         "gender_accuracy": float(np.concatenate(hits).mean()),
     }
+
+
+def _finite(figures: dict[str, float]) -> dict[str, float]:
+    """The figures, unless the training diverged: no later node makes sense of a NaN."""
+    if not all(math.isfinite(value) for value in figures.values()):
+        raise UserError("the training diverged: lower training.learning_rate")
+    return figures
 
 
 def _ages(predict: Predictor, batches: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:

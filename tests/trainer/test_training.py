@@ -126,3 +126,10 @@ def test_a_mirrored_answer_is_the_same_for_a_mirror_image() -> None:
 def test_an_empty_split_is_named() -> None:
     with pytest.raises(training.UserError, match="split calib holds no picture"):
         training._load([], "calib", 16)
+
+
+def test_a_diverged_training_is_refused() -> None:
+    sound = {"age_mae": 5.0, "gender_accuracy": 0.9}
+    assert training._finite(sound) == sound
+    with pytest.raises(training.UserError, match="learning_rate"):
+        training._finite(sound | {"age_mae": float("nan")})

@@ -15,11 +15,26 @@ class Reason(enum.StrEnum):
     TOO_LARGE = "too_large"
     UNSUPPORTED_FORMAT = "unsupported_format"
     UNREADABLE = "unreadable"
+    DUPLICATE = "duplicate"  # another file with the same pixels is used
+    LABEL_CONFLICT = "label_conflict"  # files with the same pixels contradict each other
+    # Left out by choice, to balance the data: see Balance.
+    ABOVE_AGE_MAX = "above_age_max"
+    THINNED = "thinned"
+    ABOVE_MAX_PER_AGE = "above_max_per_age"
+
+
+# What is wrong with no file: the user asked for fewer.
+BY_CHOICE = frozenset({Reason.ABOVE_AGE_MAX, Reason.THINNED, Reason.ABOVE_MAX_PER_AGE})
 
 
 class Reject(NamedTuple):
-    """One input file that was not used; `file` is its name below the data root."""
+    """One input file that was not used; `file` is its name below the data root.
+
+    `image_sha256` is the digest of its pixels where they could be decoded, else empty: files that
+    share it are copies of one another.
+    """
 
     file: str
     reason: Reason
     detail: str
+    image_sha256: str = ""

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from schema import features
@@ -14,6 +16,8 @@ PARALLEL = os.cpu_count() or 1
 PREFETCHED = 4  # batches
 
 Batch = tuple[tf.Tensor, dict[str, tf.Tensor]]
+# With the weight of each face in each loss.
+WeightedBatch = tuple[tf.Tensor, dict[str, tf.Tensor], dict[str, tf.Tensor]]
 
 _SPEC = {
     features.PIXELS: tf.io.FixedLenFeature([], tf.string),
@@ -55,6 +59,7 @@ def training_batches(
     augmentation: Augmentation,
     seed: int,
     cache: str = "",
+    age_weights: npt.NDArray[np.float32] | None = None,
 ) -> tf.data.Dataset:
     """One epoch of shuffled, augmented batches; each epoch differs, each run is the same.
 
@@ -64,10 +69,16 @@ def training_batches(
       augmentation: see trainer.augment.
       seed: of the order and of the changes.
       cache: a file to cache the parsed examples in, or "" for memory.
+      age_weights: of a face in the age loss, by its year of age, [117]; None weighs all alike.
     """
 
-    def change(batch: Batch, random: tf.Tensor) -> Batch:
-        return augment(batch[0], random, augmentation), batch[1]
+    def change(batch: Batch, random: tf.Tensor) -> Batch | WeightedBatch:
+        pixels, labels = augment(batch[0], random, augmentation), batch[1]
+        if age_weights is None:
+            return pixels, labels
+        years = tf.cast(tf.round(labels[features.AGE]), tf.int32)
+        weights = tf.gather(age_weights, years)
+        return pixels, labels, {features.AGE: weights, features.GENDER: tf.ones_like(weights)}
 
     batches = (
         examples.cache(cache)
@@ -84,6 +95,12 @@ def training_batches(
 def plain_batches(examples: tf.data.Dataset, batch_size: int, cache: str = "") -> tf.data.Dataset:
     """Batches in order, unchanged, for validation and calibration."""
     return _steady(examples.cache(cache).batch(batch_size).prefetch(PREFETCHED))
+
+
+def ages(examples: tf.data.Dataset) -> npt.NDArray[np.float32]:
+    """The ages of all examples, years, [n]. Reads and parses each once."""
+    only = examples.map(lambda _, labels: labels[features.AGE]).batch(1024)
+    return np.concatenate(list(_steady(only).as_numpy_iterator()))
 
 
 def _steady(examples: tf.data.Dataset) -> tf.data.Dataset:

@@ -55,6 +55,9 @@ class Hyperparameters(Strict):
     age_sigma: float = Field(2.0, gt=0, description="spread of the age label, years")
     age_l1: float = Field(0.2, ge=0, description="weight of the age error, per year")
     gender_weight: float = Field(1.0, ge=0, description="of the gender loss beside the age loss")
+    age_weights: Literal["none", "inverse", "sqrt_inverse"] = Field(
+        "none", description="of a face in the age loss, by how often its age occurs in train"
+    )
     mirror: bool = Field(
         False,
         description="answer with the mean over a picture and its mirror image, at twice the cost",

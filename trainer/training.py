@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
@@ -17,6 +18,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from pipeline.errors import UserError
 from schema import features
 from trainer import calibration, dataset, devices, heads, progress
+from trainer.age_weights import age_weights
 from trainer.callbacks import ReportProgress, ValScore
 from trainer.export import Predictor, export_servable
 from trainer.families import FAMILIES
@@ -43,9 +45,10 @@ def run_fn(fn_args: FnArgs) -> None:
     train, *others = (_load(files, split, store_size) for split in ("train", "val", "calib"))
     val, calib = (dataset.plain_batches(one, EVALUATION_BATCH) for one in others)
     policy = devices.policy(hyper.precision)
+    weights = _weights(hyper, train)
     with tempfile.TemporaryDirectory() as scratch:
         cache = str(Path(scratch, "train")) if hyper.cache == "disk" else ""
-        model, history = _fit(config, hyper, policy, train, val, cache)
+        model, history = _fit(config, hyper, policy, train, val, cache, weights)
     model = _in_float32(model, config, hyper)
     answer = partial(predict, model, mirror=hyper.mirror)
     val_figures = _finite(evaluate(answer, val))
@@ -67,6 +70,8 @@ def run_fn(fn_args: FnArgs) -> None:
         "epochs": len(history["loss"]),
         "parameters": model.count_params(),
         "precision": policy,
+        # By year of age.
+        "age_weights": None if weights is None else [round(w, 4) for w in weights.tolist()],
         "seconds": round(time.monotonic() - started, 1),
     }
     (run_dir / FIGURES_FILE).write_text(json.dumps(figures, indent=2))
@@ -109,6 +114,12 @@ def compile_model(model: keras.Model, hyper: Hyperparameters, steps: int) -> Non
     )
 
 
+def _weights(hyper: Hyperparameters, train: tf.data.Dataset) -> npt.NDArray[np.float32] | None:
+    if hyper.age_weights == "none":
+        return None
+    return age_weights(dataset.ages(train), hyper.age_weights)
+
+
 def _fit(
     config: dict[str, Any],
     hyper: Hyperparameters,
@@ -116,12 +127,15 @@ def _fit(
     train: tf.data.Dataset,
     val: tf.data.Dataset,
     cache: str,
+    weights: npt.NDArray[np.float32] | None = None,
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     """The model with the weights of its best epoch, and the curves of all of them."""
     count = int(train.cardinality())
     batch_size = min(hyper.batch_size, count)
     steps = count // batch_size
-    batches = dataset.training_batches(train, batch_size, hyper.augmentation, hyper.seed, cache)
+    batches = dataset.training_batches(
+        train, batch_size, hyper.augmentation, hyper.seed, cache, weights
+    )
     keras.config.set_dtype_policy(policy)
     try:
         with devices.strategy().scope():

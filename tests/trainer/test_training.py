@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from schema import features
-from trainer import dataset, progress, training
+from trainer import dataset, heads, progress, training
 from trainer.callbacks import SCALE
 from trainer.hyperparameters import Architecture, Hyperparameters
 from trainer.score import score
@@ -133,3 +133,50 @@ def test_a_diverged_training_is_refused() -> None:
     assert training._finite(sound) == sound
     with pytest.raises(training.UserError, match="learning_rate"):
         training._finite(sound | {"age_mae": float("nan")})
+
+
+@pytest.mark.parametrize("how", ["none", "inverse", "sqrt_inverse"])
+def test_age_weights_go_to_the_age_loss_alone(how: str) -> None:
+    train, hyper = faces(32, 0), hyperparameters(age_weights=how)
+    weights = training._weights(hyper, train)
+    batches = dataset.training_batches(train, 32, hyper.augmentation, 0, age_weights=weights)
+    pixels, labels, *weighted = next(iter(batches))
+    model = training.build(CONFIG, hyper)
+    training.compile_model(model, hyper, 1)
+    told = model.test_on_batch(pixels, labels, *weighted, return_dict=True)
+
+    by_face = np.ones(32)
+    if weights is not None:
+        by_face = weights[np.rint(labels[features.AGE].numpy()).astype(int)]
+        assert by_face.std() > 0.1
+    assert bool(weighted) == (how != "none")
+    answer = model(pixels, training=False)
+    losses = heads.AgeLoss(hyper.age_sigma, hyper.age_l1).call(
+        labels[features.AGE], answer[features.AGE]
+    )
+    assert told["age_loss"] == pytest.approx((losses.numpy() * by_face).mean(), rel=1e-4)
+    errors = heads.age_mae(labels[features.AGE], answer[features.AGE]).numpy()
+    assert told["age_age_mae"] == pytest.approx(errors.mean(), rel=1e-4)
+    logits, truth = answer[features.GENDER][:, 0].numpy(), labels[features.GENDER].numpy()
+    entropy = np.log1p(np.exp(logits)) - truth * logits
+    assert told["gender_loss"] == pytest.approx(entropy.mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("how", ["inverse", "sqrt_inverse"])
+def test_weighted_training_runs_and_differs(how: str) -> None:
+    trained = []
+    for choice in ("none", how):
+        keras.utils.set_random_seed(3)
+        hyper, train = hyperparameters(epochs=1, age_weights=choice), faces(32, 0)
+        model, history = training._fit(
+            CONFIG,
+            hyper,
+            "float32",
+            train,
+            dataset.plain_batches(faces(16, 1), 16),
+            "",
+            training._weights(hyper, train),
+        )
+        assert np.isfinite(history["loss"]).all()
+        trained.append(model.get_weights()[0])
+    assert np.abs(trained[0] - trained[1]).max() > 0

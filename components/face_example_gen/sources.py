@@ -6,6 +6,7 @@ member's name, and one member's bytes are held at a time.
 
 import calendar
 import contextlib
+import errno
 import functools
 import gzip
 import hashlib
@@ -13,29 +14,19 @@ import os
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tarfile import EOFHeaderError, HeaderError, ReadError  # type: ignore[attr-defined]
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeGuard
 
+from components.face_example_gen.policy import DEFAULT_POLICY
 from components.face_example_gen.rejects import Reason, Reject
 from pipeline.errors import UserError
 
-MAX_FILE_BYTES = 32 * 2**20
 _TAIL_BYTES = 64 * 2**10
 _CHUNK_BYTES = 2**20
+_MAX_HEADER_BYTES = 2**20  # of a tar member; tarfile reads them whole
 _KINDS = "a folder, .tar.gz, .tgz, .tar or .zip"
-
-
-_DAMAGED_ZIP = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    NotImplementedError,
-    UnicodeDecodeError,
-)
-_DAMAGED = (tarfile.TarError, gzip.BadGzipFile, *_DAMAGED_ZIP)
 
 
 class Entry(NamedTuple):
@@ -69,9 +60,11 @@ def list_entries(uri: str) -> list[Entry]:
 
 
 def read_entries(
-    uri: str, wanted: Callable[[str], bool], max_bytes: int = MAX_FILE_BYTES
+    uri: str, wanted: Callable[[str], bool], max_bytes: int = DEFAULT_POLICY.max_file_bytes
 ) -> Iterator[tuple[str, bytes | Reject]]:
     """Name and bytes of every file whose name is `wanted`; a Reject where they cannot be had.
+
+    A file of more than `max_bytes` is not read: it is a Reject.
 
     Raises:
         UserError: as `list_entries`.
@@ -119,12 +112,23 @@ def _existing(uri: str) -> Path:
 def _one_line_errors(uri: str) -> Iterator[None]:
     try:
         yield
-    except _DAMAGED as error:
-        what = "is cut short, damaged or no archive"
-        raise UserError(f"{uri}: {what} ({error}); copy or download it again") from error
-    except OSError as error:
-        what = f"cannot be read: {error.strerror}: {error.filename or uri}"
-        raise UserError(f"{uri}: {what}; mend its permissions or copy it elsewhere") from error
+    except UserError:
+        raise
+    except Exception as error:  # whatever damaged bytes lead tarfile, zipfile and zlib to
+        if _is_of_the_system(error):
+            what = f"cannot be read: {error.strerror}: {error.filename or uri}"
+            raise UserError(f"{uri}: {what}; mend its permissions or copy it elsewhere") from error
+        what = f"is cut short, damaged or no archive ({_words(error)})"
+        raise UserError(f"{uri}: {what}; copy or download it again") from error
+
+
+def _is_of_the_system(error: Exception) -> TypeGuard[OSError]:
+    # EINVAL: damaged offsets led to a place before the file's start.
+    return isinstance(error, OSError) and error.errno not in (None, errno.EINVAL)
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _members(uri: str) -> Iterator[_Member]:
@@ -173,18 +177,22 @@ def _reader(path: Path) -> Callable[[Path], Iterator[_Member]]:
     raise UserError(f"{path}: is not an archive that can be read; give {_KINDS}")
 
 
-def _folder_members(folder: Path, below: str = "") -> Iterator[_Member]:
-    for item in sorted(os.scandir(folder), key=lambda item: item.name):
-        name = below + _utf8(item.name)
-        if _is_hidden(item.name):
-            continue
+def _folder_members(folder: Path) -> Iterator[_Member]:
+    waiting = _last_first(folder, "")
+    while waiting:
+        item, name = waiting.pop()
         if item.is_dir(follow_symlinks=False):
-            yield from _folder_members(Path(item.path), f"{name}/")
+            waiting += _last_first(item.path, f"{name}/")
             continue
         status = item.stat(follow_symlinks=False)
         entry = Entry(name, status.st_size, status.st_mtime)
         obstacle = _obstacle(stat.S_ISREG(status.st_mode))
         yield _Member(entry, obstacle, functools.partial(_read_file, item.path))
+
+
+def _last_first(folder: Path | str, below: str) -> list[tuple[os.DirEntry[str], str]]:
+    items = sorted(os.scandir(folder), key=lambda item: item.name, reverse=True)
+    return [(item, below + _utf8(item.name)) for item in items if not _is_hidden(item.name)]
 
 
 def _read_file(path: str, size: int) -> bytes:
@@ -237,13 +245,19 @@ class _StrictTarInfo(tarfile.TarInfo):
         except HeaderError as error:
             raise ReadError(str(error)) from error
 
+    def _proc_member(self, tarfile: Any) -> Any:
+        # Long names and pax headers, which precede a member.
+        if self.type in b"LKxgX" and self.size > _MAX_HEADER_BYTES:
+            raise ReadError(f"a member's header of {self.size:,} bytes")
+        return super()._proc_member(tarfile)  # type: ignore[misc]
+
 
 def _zip_members(path: Path) -> Iterator[_Member]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             if info.flag_bits & 0x1:
                 raise UserError(f"{path}: is encrypted; give one without a password")
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # is_dir() cannot take an empty name
                 # Some Windows programs write backslashes, against the format.
                 name = _member_name(info.filename.replace("\\", "/"))
                 is_regular = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
@@ -263,8 +277,10 @@ def _read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int)
     try:
         with archive.open(info) as file:
             return file.read(size)
-    except _DAMAGED_ZIP as error:
-        raise _UnreadableError(str(error)) from error
+    except Exception as error:  # whatever damaged bytes lead zipfile and its codecs to
+        if _is_of_the_system(error):
+            raise
+        raise _UnreadableError(_words(error)) from error
 
 
 def _obstacle(is_regular: bool) -> str:

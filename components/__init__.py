@@ -10,7 +10,9 @@ from typing import Any
 _HOMES = {
     "Rejects": "components.artifacts",
     "Leaderboard": "components.artifacts",
+    "DataVerdict": "components.artifacts",
     "FaceExampleGen": "components.face_example_gen.component",
+    "DataReport": "components.data_report.component",
     "Champion": "components.champion.component",
     "Selector": "components.selector.component",
     "ServableCheck": "components.servable_check.component",

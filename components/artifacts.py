@@ -17,3 +17,9 @@ class Leaderboard(Artifact):
     """`leaderboard.json`: every candidate with its figures, and why it was or was not chosen."""
 
     TYPE_NAME = "components.Leaderboard"
+
+
+class DataVerdict(Artifact):
+    """`verdict.json`: every rule and what came of it; `report.html`: what the data are like."""
+
+    TYPE_NAME = "components.DataVerdict"

@@ -23,3 +23,9 @@ class DataVerdict(Artifact):
     """`verdict.json`: every rule and what came of it; `report.html`: what the data are like."""
 
     TYPE_NAME = "components.DataVerdict"
+
+
+class DataApproval(Artifact):
+    """`approval.json`: the rules the data violated and, if any, who accepted that and why."""
+
+    TYPE_NAME = "components.DataApproval"

@@ -18,12 +18,15 @@ FILENAME: Final = "filename"  # path below the data root, UTF-8 bytes
 WIDTH: Final = "width"  # pixels, int64
 HEIGHT: Final = "height"  # pixels, int64
 BRIGHTNESS: Final = "brightness"  # mean luma, 0 (black) to 1 (white), float
-SHARPNESS: Final = "sharpness"  # variance of the Laplacian of the luma in grey levels, float
+SHARPNESS: Final = "sharpness"  # log10(1 + variance of the luma's Laplacian, grey levels²), float
 
 # Transformed features. PIXELS is a serialized uint8 tensor [store_size, store_size, 3].
 PIXELS: Final = "pixels"
 # GENDER keeps its name and becomes float: 0.0 male, 1.0 female.
 AGE_NORM: Final = "age_norm"  # age / MAX_AGE, float in [0, 1]
+
+# What only training data carry: see the environments of schema.pbtxt.
+LABELS: Final = (AGE, GENDER, RACE, AGE_GROUP)
 
 # Domains.
 MIN_AGE: Final = 0

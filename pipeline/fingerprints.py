@@ -5,6 +5,8 @@ import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
+_SUFFIXES = (".py", ".j2")  # code, and the templates of pages
+
 
 def of_bytes(content: bytes) -> str:
     """A short digest of some bytes."""
@@ -12,7 +14,7 @@ def of_bytes(content: bytes) -> str:
 
 
 def of_code(modules: Iterable[str]) -> str:
-    """A short digest of the Python sources of modules and packages (with all they hold).
+    """A short digest of the sources of modules and packages (with all they hold).
 
     Args:
       modules: dotted names; they are found, not imported.
@@ -36,4 +38,5 @@ def _sources(module: str) -> list[tuple[str, Path]]:
     if not spec.submodule_search_locations:
         return [(module, origin)]
     root = origin.parent
-    return [(f"{module}/{p.relative_to(root).as_posix()}", p) for p in sorted(root.rglob("*.py"))]
+    sources = sorted(path for path in root.rglob("*") if path.suffix in _SUFFIXES)
+    return [(f"{module}/{path.relative_to(root).as_posix()}", path) for path in sources]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import EXIT_ERROR, EXIT_NO_WINNER, EXIT_PUBLISHED
+from pipeline.errors import EXIT_DATA_GATE, EXIT_ERROR, EXIT_NO_WINNER, EXIT_PUBLISHED
 from pipeline.record import NodeRun
 
 
@@ -25,6 +25,8 @@ def of_run(expected: list[str], nodes: Mapping[str, NodeRun], model_dir: Path) -
       nodes: those that were started.
       model_dir: the folder of served versions.
     """
+    if refused := _refused(nodes):
+        return refused
     for name in expected:
         if name not in nodes or not nodes[name].succeeded:
             state = nodes[name].state.lower() if name in nodes else "never started"
@@ -43,3 +45,17 @@ def of_run(expected: list[str], nodes: Mapping[str, NodeRun], model_dir: Path) -
     if pushed["pushed"]:
         return Outcome(EXIT_PUBLISHED, f"published version {version} at {served}", served)
     return Outcome(EXIT_PUBLISHED, f"{pushed['reason']} at {served}", served)
+
+
+def _refused(nodes: Mapping[str, NodeRun]) -> Outcome | None:
+    """What is said when the gate did its work: it failed, and the verdict was bad."""
+    gate, report = nodes.get("DataGate"), nodes.get("DataReport")
+    if not (gate and gate.state == "FAILED" and report and report.succeeded):
+        return None
+    verdict = report.outputs["verdict"].properties
+    if verdict["passed"]:
+        return None
+    count = f"{verdict['violated']} rule{'s' if verdict['violated'] > 1 else ''}"
+    return Outcome(
+        EXIT_DATA_GATE, f"stopped by the data gate: {count} violated, nothing was trained"
+    )

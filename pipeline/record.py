@@ -19,13 +19,16 @@ _PLAIN = {
     "data_fingerprint": "the data changed",
     "data_uri": "other data",
     "schema_file": "the schema changed",
+    "baseline_uri": "other data passed the gate since",
+    "accept_reason": "a person accepted the data",
+    "distribution_validator_config": "other limits of divergence",
     "serving_state": "another version is served",
 }
 
 
 @dataclass(frozen=True)
-class Output:
-    """One artifact a node answered with."""
+class Artifact:
+    """One artifact a node was fed or answered with."""
 
     id: int
     uri: str
@@ -44,7 +47,9 @@ class NodeRun:
     execution_id: int
     state: str  # COMPLETE, CACHED, FAILED, RUNNING, ...
     seconds: float
-    outputs: Mapping[str, Output]
+    outputs: Mapping[str, Artifact]
+    inputs: Mapping[str, Artifact]
+    parameters: Mapping[str, Any]
     reason: str  # why it ran instead of being reused; "" when it was reused
 
     @property
@@ -82,6 +87,11 @@ def node(store: MetadataStore, node_id: str) -> NodeRun | None:
     return node_run(store, executions[-1]) if executions else None
 
 
+def runs_of(store: MetadataStore, node_id: str) -> list[NodeRun]:
+    """Every execution of a node, newest first."""
+    return [node_run(store, execution) for execution in reversed(_executions_of(store, node_id))]
+
+
 def node_run(store: MetadataStore, execution: Execution) -> NodeRun:
     """One execution in our words."""
     state = mlmd.Execution.State.Name(execution.last_known_state)
@@ -90,7 +100,9 @@ def node_run(store: MetadataStore, execution: Execution) -> NodeRun:
         execution_id=execution.id,
         state=state,
         seconds=milliseconds / 1000,
-        outputs=_outputs(store, execution.id),
+        outputs=_artifacts(store, execution.id, mlmd.Event.OUTPUT),
+        inputs=_artifacts(store, execution.id, mlmd.Event.INPUT),
+        parameters=_parameters(execution),
         reason="" if state == "CACHED" else _why(store, execution),
     )
 
@@ -111,20 +123,26 @@ def _node_id(store: MetadataStore, execution: Execution) -> str:
     return names.pop().partition(".")[2]
 
 
-def _outputs(store: MetadataStore, execution_id: int) -> dict[str, Output]:
+def _artifacts(store: MetadataStore, execution_id: int, event_type: int) -> dict[str, Artifact]:
     events = store.get_events_by_execution_ids([execution_id])
-    keys = {
-        event.artifact_id: event.path.steps[0].key
-        for event in events
-        if event.type == mlmd.Event.OUTPUT
-    }
+    wanted = [event for event in events if event.type == event_type]
+    ids = {event.path.steps[0].key: event.artifact_id for event in wanted}
+    found = {artifact.id: artifact for artifact in store.get_artifacts_by_id(list(ids.values()))}
     return {
-        keys[artifact.id]: Output(
-            artifact.id,
-            artifact.uri,
-            {name: _value(v) for name, v in artifact.custom_properties.items()},
+        key: Artifact(
+            found[i].id,
+            found[i].uri,
+            {name: _value(v) for name, v in found[i].custom_properties.items()},
         )
-        for artifact in store.get_artifacts_by_id(list(keys))
+        for key, i in ids.items()
+    }
+
+
+def _parameters(execution: Execution) -> dict[str, Any]:
+    return {
+        name: _value(value)
+        for name, value in execution.custom_properties.items()
+        if not name.startswith("__")
     }
 
 
@@ -144,7 +162,8 @@ def _why(store: MetadataStore, execution: Execution) -> str:
     if not earlier:
         return "first time"
     before, after = earlier[-1], execution
-    fed = _inputs(store, after.id).items() ^ _inputs(store, before.id).items()
+    now, then = (_artifacts(store, e.id, mlmd.Event.INPUT) for e in (after, before))
+    fed = {(name, fed.id) for name, fed in now.items()} ^ {(n, fed.id) for n, fed in then.items()}
     changed = [f"new {name.replace('_', ' ')}" for name, _ in sorted(fed)]
     changed += [_PLAIN.get(key, f"{key} changed") for key in _changed_parameters(before, after)]
     named = list(dict.fromkeys(changed))
@@ -152,20 +171,9 @@ def _why(store: MetadataStore, execution: Execution) -> str:
     return ", ".join(named[:NAMED] + more) or "its earlier output is gone"
 
 
-def _inputs(store: MetadataStore, execution_id: int) -> dict[str, int]:
-    return {
-        event.path.steps[0].key: event.artifact_id
-        for event in store.get_events_by_execution_ids([execution_id])
-        if event.type == mlmd.Event.INPUT
-    }
-
-
 def _changed_parameters(before: Execution, after: Execution) -> list[str]:
     """The names of parameters that differ; JSON ones are looked into."""
-    old, new = (
-        {k: _value(v) for k, v in e.custom_properties.items() if not k.startswith("__")}
-        for e in (before, after)
-    )
+    old, new = _parameters(before), _parameters(after)
     names: list[str] = []
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):

@@ -4,21 +4,23 @@ from typing import Any
 import pytest
 
 from pipeline import outcome
-from pipeline.record import NodeRun, Output
+from pipeline.record import Artifact, NodeRun
 
-NODES = ["FaceExampleGen", "Selector", "ServableCheck", "Publisher"]
+NODES = ["FaceExampleGen", "DataReport", "DataGate", "Selector", "ServableCheck", "Publisher"]
 BLESSED: dict[str, Any] = {"blessed": 1}
 SERVING_3 = {"pushed": 0, "pushed_version": 3, "reason": "already serving version 3"}
 
 
 def node(state: str = "COMPLETE", **outputs: dict[str, Any]) -> NodeRun:
-    made = {key: Output(1, "/nowhere", properties) for key, properties in outputs.items()}
-    return NodeRun(1, state, 0.0, made, "")
+    made = {key: Artifact(1, "/nowhere", properties) for key, properties in outputs.items()}
+    return NodeRun(1, state, 0.0, made, {}, {}, "")
 
 
 def run(**changes: NodeRun) -> dict[str, NodeRun]:
     return {
         "FaceExampleGen": node(),
+        "DataReport": node(verdict={"passed": 1, "violated": 0}),
+        "DataGate": node(),
         "Selector": node(blessing=BLESSED),
         "ServableCheck": node(blessing=BLESSED),
         "Publisher": node(pushed_model={"pushed": 1, "pushed_version": 7}),
@@ -42,6 +44,13 @@ def run(**changes: NodeRun) -> dict[str, NodeRun]:
             "NaN",
         ),
         ({"FaceExampleGen": node("FAILED")}, 1, "FaceExampleGen failed"),
+        (
+            {"DataReport": node(verdict={"passed": 0, "violated": 2}), "DataGate": node("FAILED")},
+            4,
+            "2 rules",
+        ),
+        # It failed for another reason than the verdict: that is an error, not a judgement.
+        ({"DataGate": node("FAILED")}, 1, "DataGate failed"),
         ({"Publisher": node("RUNNING")}, 1, "Publisher running"),
     ],
 )

@@ -9,6 +9,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.artifacts import Rejects
 from components.face_example_gen.executor import Executor
+from components.face_example_gen.policy import DEFAULT_BALANCE, DEFAULT_POLICY
 
 
 class FaceExampleGenSpec(ComponentSpec):
@@ -24,6 +25,8 @@ class FaceExampleGenSpec(ComponentSpec):
         "data_fingerprint": ExecutionParameter(type=str),
         "limit": ExecutionParameter(type=int),
         "shards": ExecutionParameter(type=int),
+        "policy": ExecutionParameter(type=str),
+        "balance": ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
 
@@ -31,13 +34,14 @@ class FaceExampleGenSpec(ComponentSpec):
 class FaceExampleGen(BaseBeamComponent):
     """Reads face pictures, labels them by their names and splits them by their pixels.
 
-    A file that cannot be used becomes a reject with a reason, never a failure.
+    A file that cannot be used, or is left out by `policy` or `balance`, becomes a reject with a
+    reason, never a failure.
 
     Outputs:
         examples: tf.train.Examples with the raw features of `schema.features`, gzipped TFRecords,
             in the splits train, val, calib and test.
-        rejects: `rejects.jsonl`, sorted by file, with the custom properties `total`, `used` and
-            `rejected`, in files.
+        rejects: `rejects.jsonl`, sorted by file, and `ledger.json` (see `ledger`), with the custom
+            properties `total`, `used` and `rejected`, in files.
     """
 
     SPEC_CLASS = FaceExampleGenSpec
@@ -49,6 +53,8 @@ class FaceExampleGen(BaseBeamComponent):
         data_fingerprint: str = "",
         limit: int = 0,
         shards: int = 4,
+        policy: str = DEFAULT_POLICY.model_dump_json(),
+        balance: str = DEFAULT_BALANCE.model_dump_json(),
         code_fingerprint: str = "",
     ) -> None:
         """A node that reads `data_uri`.
@@ -57,8 +63,10 @@ class FaceExampleGen(BaseBeamComponent):
             data_uri: a folder, .tar.gz, .tgz, .tar or .zip.
             data_fingerprint: `sources.fingerprint(data_uri)`: the cache sees changes by it.
             limit: take this many files only, spread over the source; 0 takes all.
-            shards: files per split. Each reads the source anew, beside the others on runners that
-                have workers for it.
+            shards: files per split. Workers share them out, where the runner has more than one,
+                and each worker reads the source anew.
+            policy: a `policy.Policy` as JSON: which files are fit for use.
+            balance: a `policy.Balance` as JSON: which sound faces are left out.
             code_fingerprint: of the code this node runs; the cache sees changes by it.
         """
         spec = FaceExampleGenSpec(
@@ -66,6 +74,8 @@ class FaceExampleGen(BaseBeamComponent):
             data_fingerprint=data_fingerprint,
             limit=limit,
             shards=shards,
+            policy=policy,
+            balance=balance,
             code_fingerprint=code_fingerprint,
             examples=channel.OutputChannel(
                 standard_artifacts.Examples, producer_component=self, output_key="examples"

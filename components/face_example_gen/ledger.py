@@ -29,6 +29,11 @@ class Ledger:
     left_out: Counter[Cell] = field(default_factory=Counter)
     rejected: Counter[Reason] = field(default_factory=Counter)
 
+    def __add__(self, other: "Ledger") -> "Ledger":
+        return Ledger(
+            self.used + other.used, self.left_out + other.left_out, self.rejected + other.rejected
+        )
+
     @property
     def found(self) -> int:
         """Files there were: every one is used or rejected."""

@@ -6,10 +6,11 @@ import hashlib
 import heapq
 import io
 import itertools
+import math
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -18,15 +19,14 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from components.face_example_gen.jpeg import is_plain
-from components.face_example_gen.rejects import Reason, Reject
+from components.face_example_gen.policy import DEFAULT_POLICY, Policy
+from components.face_example_gen.rejects import BY_CHOICE, Reason, Reject
 from components.face_example_gen.sources import list_entries, read_entries
 from pipeline.errors import UserError
 from schema import features
 
 Pixels = npt.NDArray[np.uint8]  # [height, width, 3], RGB
 
-MIN_SIDE = 16  # pixels
-MAX_PIXELS = 50_000_000
 NAME_FORM = "[age]_[gender]_[race]_[yyyymmddHHMMSSFFF].jpg"
 
 # Of the files whose names and pixels can be used; a face's split follows from its pixels alone.
@@ -38,6 +38,9 @@ SPLIT_FRACTIONS: Mapping[str, float] = dict(
 # the figures do not depend on the processor.
 _LUMA = np.array([299, 587, 114], np.float32)
 _BAND_PIXELS = 2**18
+# Files handed to a thread at once: a hand-over costs as much as a tenth of a small picture.
+_BATCH_FILES = 32
+_BATCH_BYTES = 2**20
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG|RIFF....WEBP", re.DOTALL)
@@ -50,7 +53,7 @@ _LIMITS = (
     ("race", len(features.RACES) - 1),
 )
 
-# Pictures above MAX_PIXELS are rejected before they are decoded; the warning says nothing more.
+# Pictures above max_pixels are rejected before they are decoded; the warning says nothing more.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
@@ -106,7 +109,7 @@ def parse_name(name: str) -> Labels | Reject:
     return labels
 
 
-def decode(data: bytes) -> Picture:
+def decode(data: bytes, policy: Policy = DEFAULT_POLICY) -> Picture:
     """The JPEG to store for an encoded picture, and its pixels: RGB, upright.
 
     Plain JPEGs are stored as they are; whatever decoders could differ on (other formats, turned,
@@ -117,11 +120,12 @@ def decode(data: bytes) -> Picture:
     Raises:
         UndecodableError: with the reason.
     """
-    image = _open(data)
-    if image.width * image.height > MAX_PIXELS:
-        raise UndecodableError(Reason.TOO_LARGE, f"{_size(image)} pixels; at most {MAX_PIXELS:,}")
-    if min(image.size) < MIN_SIDE:
-        detail = f"{_size(image)} pixels; at least {MIN_SIDE} on a side"
+    image = _open(data, policy.max_pixels)
+    if image.width * image.height > policy.max_pixels:
+        detail = f"{_size(image)} pixels; at most {policy.max_pixels:,}"
+        raise UndecodableError(Reason.TOO_LARGE, detail)
+    if min(image.size) < policy.min_side:
+        detail = f"{_size(image)} pixels; at least {policy.min_side} on a side"
         raise UndecodableError(Reason.TOO_SMALL, detail)
     try:
         image.load()
@@ -144,8 +148,10 @@ def pixel_sha256(pixels: Pixels) -> str:
 def measure(pixels: Pixels) -> tuple[float, float]:
     """Brightness (mean luma, 0 to 1) and sharpness of a picture [height, width, 3].
 
-    Sharpness is the variance of the luma's 4-neighbour Laplacian, in grey levels (Pech-Pacheco et
-    al., 2000); luma as in ITU-R BT.601. It falls when a picture is enlarged and grows with noise.
+    Sharpness is log10(1 + v), v the variance of the luma's 4-neighbour Laplacian, in squared grey
+    levels (Pech-Pacheco et al., 2000); luma as in ITU-R BT.601. It falls when a picture is enlarged
+    and grows with noise. The logarithm is there because v spans four decades: on its own scale,
+    nearly all pictures would share one bar of a histogram.
     """
     height, width, _ = pixels.shape
     brightness = float(pixels.sum(axis=0, dtype=np.uint32).sum(axis=0) @ _LUMA) / height / width
@@ -159,7 +165,8 @@ def measure(pixels: Pixels) -> tuple[float, float]:
         total += float(laplacian.sum(dtype=np.float64))
         total_of_squares += float(np.square(laplacian, dtype=np.float64).sum())
     count = (height - 2) * (width - 2)
-    return brightness / 255_000, (total_of_squares / count - (total / count) ** 2) / 1e6
+    variance = max(0.0, total_of_squares / count - (total / count) ** 2) / 1e6
+    return brightness / 255_000, math.log10(1 + variance)
 
 
 def split_of(pixel_sha256: str, fractions: Mapping[str, float] = SPLIT_FRACTIONS) -> str:
@@ -174,7 +181,7 @@ def split_of(pixel_sha256: str, fractions: Mapping[str, float] = SPLIT_FRACTIONS
     return next((split for split, upper in pairs if position < upper), last)
 
 
-def examine(file: str, data: bytes | Reject) -> Face | Reject:
+def examine(file: str, data: bytes | Reject, policy: Policy = DEFAULT_POLICY) -> Face | Reject:
     """The face in an input file, or why it cannot be used. Never raises on what a file holds."""
     labels = parse_name(file)
     if isinstance(labels, Reject):
@@ -182,14 +189,16 @@ def examine(file: str, data: bytes | Reject) -> Face | Reject:
     if isinstance(data, Reject):
         return data
     try:
-        jpeg, pixels = decode(data)
+        jpeg, pixels = decode(data, policy)
     except UndecodableError as error:
         return Reject(file, error.reason, error.detail)
     height, width, _ = pixels.shape
     return Face(file, labels, jpeg, pixel_sha256(pixels), width, height, *measure(pixels))
 
 
-def examine_source(uri: str, wanted: Callable[[str], bool]) -> Iterator[Face | Reject]:
+def examine_source(
+    uri: str, wanted: Callable[[str], bool], policy: Policy = DEFAULT_POLICY
+) -> Iterator[Face | Reject]:
     """Every `wanted` file of a source, examined, in the source's order.
 
     Pictures are decoded in as many threads as there are processors, a few at a time: Pillow, zlib
@@ -199,14 +208,34 @@ def examine_source(uri: str, wanted: Callable[[str], bool]) -> Iterator[Face | R
         UserError: the source cannot be read to its end, or holds no file.
     """
     threads = len(os.sched_getaffinity(0))
-    pending: collections.deque[Future[Face | Reject]] = collections.deque()
+    pending: collections.deque[Future[list[Face | Reject]]] = collections.deque()
+    entries = read_entries(uri, wanted, policy.max_file_bytes)
     with ThreadPoolExecutor(threads) as pool:
-        for file, data in read_entries(uri, wanted):
-            pending.append(pool.submit(examine, file, data))
+        for batch in _batches(entries):
+            pending.append(pool.submit(_examine_all, batch, policy))
             if len(pending) > 2 * threads:
-                yield pending.popleft().result()
+                yield from pending.popleft().result()
         while pending:
-            yield pending.popleft().result()
+            yield from pending.popleft().result()
+
+
+def _examine_all(batch: list[tuple[str, bytes | Reject]], policy: Policy) -> list[Face | Reject]:
+    return [examine(file, data, policy) for file, data in batch]
+
+
+def _batches(
+    entries: Iterable[tuple[str, bytes | Reject]],
+) -> Iterator[list[tuple[str, bytes | Reject]]]:
+    batch: list[tuple[str, bytes | Reject]] = []
+    size = 0
+    for file, data in entries:
+        batch.append((file, data))
+        size += len(data) if isinstance(data, bytes) else 0
+        if len(batch) == _BATCH_FILES or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def sample_key(file: str) -> tuple[str, str]:
@@ -229,15 +258,20 @@ def last_sample_key(uri: str, limit: int) -> tuple[str, str]:
 def nothing_usable(uri: str, reasons: Mapping[Reason, int]) -> UserError:
     """What to raise when no file of a source can be used; `reasons` counts the rejects."""
     counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-    advice = f"give pictures (JPEG, PNG, WebP, BMP) named {NAME_FORM}"
+    if BY_CHOICE & reasons.keys():
+        advice = "balance the data less: raise age_max, max_per_age or the fractions"
+    elif Reason.LABEL_CONFLICT in reasons:
+        advice = "keep one label per picture, or keep label conflicts"
+    else:
+        advice = f"give pictures (JPEG, PNG, WebP, BMP) named {NAME_FORM}"
     return UserError(f"{uri}: none of its files can be used ({counts}); {advice}")
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes, max_pixels: int) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=_FORMATS)
     except Image.DecompressionBombError as error:
-        raise UndecodableError(Reason.TOO_LARGE, f"more than {MAX_PIXELS:,} pixels") from error
+        raise UndecodableError(Reason.TOO_LARGE, f"more than {max_pixels:,} pixels") from error
     except UnidentifiedImageError as error:
         raise _unidentified(data) from error
     except Exception as error:  # as in `decode`

@@ -1,6 +1,6 @@
 """What ingestion accepts, and what it leaves out: settings, free of TensorFlow."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, field_validator
 
@@ -15,7 +15,10 @@ class Policy(Strict):
     """Which files are fit for use."""
 
     min_side: int = Field(16, ge=16, description="of a picture, pixels")
-    max_pixels: int = Field(50_000_000, gt=0, description="of a picture; more is never decoded")
+    # The upper bound is Pillow's: it opens no picture with more.
+    max_pixels: int = Field(
+        50_000_000, gt=0, le=178_956_970, description="of a picture; more is never decoded"
+    )
     max_file_bytes: int = Field(32 * 2**20, gt=0, description="more is never read")
     duplicates: Literal["reject", "keep"] = Field(
         "reject", description="of files with equal pixels, all but the first by name"
@@ -53,6 +56,10 @@ class Balance(Strict):
     def is_on(self) -> bool:
         """Whether anything is left out."""
         return self != Balance()
+
+
+DEFAULT_POLICY: Final = Policy()
+DEFAULT_BALANCE: Final = Balance()
 
 
 def ages_of(age_range: str) -> range:

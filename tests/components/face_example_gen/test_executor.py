@@ -12,8 +12,15 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
 from components import FaceExampleGen, Rejects
-from components.face_example_gen import executor
-from components.face_example_gen.logic import decode, last_sample_key, parse_name, pixel_sha256
+from components.face_example_gen import executor, shards
+from components.face_example_gen.logic import (
+    decode,
+    last_sample_key,
+    parse_name,
+    pixel_sha256,
+    split_of,
+)
+from components.face_example_gen.policy import DEFAULT_BALANCE, DEFAULT_POLICY, Balance, Policy
 from pipeline.errors import UserError
 from schema import features
 
@@ -22,11 +29,25 @@ from .conftest import WRITERS, Files, write_folder, write_tar
 BEAM = ["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
 
 
-def ingest(uri: Path, out: Path, limit: int = 0, shards: int = 3) -> tuple[Artifact, Artifact]:
+def ingest(
+    uri: Path,
+    out: Path,
+    limit: int = 0,
+    shards: int = 3,
+    policy: Policy = DEFAULT_POLICY,
+    balance: Balance = DEFAULT_BALANCE,
+    beam_args: list[str] = BEAM,
+) -> tuple[Artifact, Artifact]:
     examples, rejects = standard_artifacts.Examples(), Rejects()
     examples.uri, rejects.uri = str(out / "examples"), str(out / "rejects")
-    context = executor.Executor.Context(beam_pipeline_args=BEAM, tmp_dir=str(out / "tmp"))
-    properties = {"data_uri": str(uri), "limit": limit, "shards": shards}
+    context = executor.Executor.Context(beam_pipeline_args=beam_args, tmp_dir=str(out / "tmp"))
+    properties = {
+        "data_uri": str(uri),
+        "limit": limit,
+        "shards": shards,
+        "policy": policy.model_dump_json(),
+        "balance": balance.model_dump_json(),
+    }
     executor.Executor(context).Do({}, {"examples": [examples], "rejects": [rejects]}, properties)
     return examples, rejects
 
@@ -88,7 +109,7 @@ def test_every_usable_picture_is_an_example_with_all_its_features(
             assert set(example.features.feature) == set(expected) | measured
             assert {name: value(example, name) for name in expected} == expected
             assert 0 < value(example, features.BRIGHTNESS) < 1  # type: ignore[operator]
-            assert executor.logic.split_of(digest) == split
+            assert split_of(digest) == split
     assert set(found) == set(faces)
 
 
@@ -102,7 +123,7 @@ def test_every_reject_is_listed_with_its_reason(
     listed = [json.loads(line) for line in lines]
 
     assert [one["file"] for one in listed] == sorted(rejected)
-    assert all(set(one) == {"file", "reason", "detail"} for one in listed)
+    assert all(set(one) == {"file", "reason", "detail", "image_sha256"} for one in listed)
     assert {one["file"]: one["reason"] for one in listed} == {
         file: reason for file, (_, reason) in rejected.items()
     }
@@ -144,18 +165,23 @@ def test_a_limit_uses_so_many_files_of_a_folder(faces: Files, tmp_path: Path) ->
     assert sum(len(examples_of(examples, split)) for split in features.SPLITS) == 7
 
 
-def test_a_shard_can_be_written_again(everything: Files, tmp_path: Path) -> None:
+def test_every_step_of_a_shard_can_be_repeated(everything: Files, tmp_path: Path) -> None:
     uri = str(WRITERS["zip"](tmp_path, everything))
     out = tmp_path / "out"
-    job = executor._Job(uri, last_sample_key(uri, 0), 2, str(out))
+    job = shards.Job(uri, last_sample_key(uri, 0), 2, str(out), DEFAULT_POLICY, DEFAULT_BALANCE)
+    outcomes = []
+    for staged in (shards.stage(job, {1}), shards.stage(job, {0, 1})):
+        by_shard, rows = staged
+        assert all(row.shard in by_shard for row in rows)
+        for _ in range(2):
+            shards.finish(job, {1: (by_shard[1], [])})
+            written = {name: data for name, data in files_below(out).items() if "Split" in name}
+            outcomes.append((written, sorted(row for row in rows if row.shard == 1)))
 
-    first = executor.write_shard(job, 1)
-    written = {name: data for name, data in files_below(out).items() if "Split" in name}
-    second = executor.write_shard(job, 1)
-
-    assert first == second
-    assert len(written) == len(features.SPLITS)
-    assert files_below(out) == written, "something unfinished is left"
+    assert len(outcomes[0][0]) == len(features.SPLITS)
+    assert all(one == outcomes[0] for one in outcomes)
+    shards.clean_up(job)
+    assert set(files_below(out)) == set(outcomes[0][0]), "something unfinished is left"
 
 
 def test_a_source_that_ends_too_early_is_one_line(faces: Files, tmp_path: Path) -> None:

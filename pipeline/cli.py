@@ -20,6 +20,8 @@ app.add_typer(data, name="data")
 
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only N files, spread over all.")]
 
+Workdir = Annotated[Path | None, typer.Option(help="Where everything is kept (default: ./work).")]
+
 
 @app.command()
 def run(
@@ -31,12 +33,19 @@ def run(
         str | None, typer.Option(help="sample, cpu or gpu; without it cpu for --data, else sample.")
     ] = None,
     limit: Limit = None,
-    workdir: Annotated[
-        Path | None, typer.Option(help="Where everything is kept (default: ./work).")
-    ] = None,
+    workdir: Workdir = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; repeatable."),
+    ] = None,
+    accept_data: Annotated[
+        bool,
+        typer.Option("--accept-data", help="Go on, whatever the data gate says."),
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why the data are accepted; goes on record.")] = "",
+    beam: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OPTION", help="An option for Beam, as --runner=...; repeatable."),
     ] = None,
     verbose: Annotated[bool, typer.Option(help="Show the logs of TensorFlow, Beam, TFX.")] = False,
 ) -> None:
@@ -47,6 +56,8 @@ def run(
     """
     from pipeline import settings
 
+    if accept_data != bool(reason.strip()):
+        raise UserError('--accept-data and --reason "why" belong together', EXIT_USAGE)
     overrides: dict[str, Any] = {
         "data.uri": data,
         "data.limit": limit,
@@ -57,9 +68,12 @@ def run(
         {key: value for key, value in overrides.items() if value is not None},
         set_ or [],
     )
+    if beam:
+        # The last of two equal options is the one that holds.
+        chosen = chosen.model_copy(update={"beam_args": (*chosen.beam_args, *beam)})
     from pipeline import local
 
-    raise typer.Exit(local.run(chosen, verbose))
+    raise typer.Exit(local.run(chosen, verbose, reason.strip()))
 
 
 @app.command()
@@ -102,6 +116,30 @@ def inspect(
     from pipeline.inspect_data import run_inspect
 
     raise typer.Exit(run_inspect(path, limit or 0))
+
+
+@data.command()
+def rejects(
+    workdir: Workdir = None,
+    reason: Annotated[str | None, typer.Option(help="Only those rejected for this reason.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON lines.")] = False,
+    conflicts: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Write a sheet of contradicting labels here."),
+    ] = None,
+) -> None:
+    """List the files the last run did not use, and why."""
+    from pipeline.rejects import run_rejects
+
+    raise typer.Exit(run_rejects(workdir or Path("work"), reason, as_json, conflicts))
+
+
+@data.command()
+def report(workdir: Workdir = None) -> None:
+    """Show what the last run found in its data: every rule of the gate, and where the page is."""
+    from pipeline.data_report import run_report
+
+    raise typer.Exit(run_report(workdir or Path("work")))
 
 
 def main() -> None:

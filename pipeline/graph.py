@@ -1,8 +1,11 @@
 """The graph: which nodes there are and what each is fed. Pure: no I/O, no runner."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from components.data_report.component import DataReport
+from tfx.components.distribution_validator.component import DistributionValidator
 from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.schema_gen.import_schema_gen.component import ImportSchemaGen
@@ -14,13 +17,15 @@ from tfx.orchestration.pipeline import Pipeline
 from tfx.proto import trainer_pb2, transform_pb2
 from tfx.types.channel import BaseChannel
 
+from components.baseline.component import Baseline
 from components.champion.component import Champion
+from components.data_gate.component import DataGate
 from components.face_example_gen.component import FaceExampleGen
 from components.publisher.component import Publisher
 from components.selector.component import Judged, Selector
 from components.selector.logic import Thresholds
 from components.servable_check.component import ServableCheck
-from pipeline import evaluation
+from pipeline import evaluation, validation
 from pipeline.settings import FAMILY_OF, Settings
 from schema import features
 
@@ -29,6 +34,14 @@ PIPELINE_NAME = features.MODEL_NAME
 # The modules each node's result depends on: change one, and its nodes run again.
 CODE: Mapping[str, tuple[str, ...]] = {
     "FaceExampleGen": ("components.face_example_gen", "schema.features"),
+    "Baseline": ("components.baseline",),
+    "DataReport": (
+        "components.data_report",
+        "components.face_example_gen.ledger",
+        "components.face_example_gen.rejects",
+        "schema.features",
+    ),
+    "DataGate": ("components.data_gate", "components.data_report.verdict"),
     "Transform": ("trainer.preprocessing", "schema.features"),
     "Trainer": ("trainer", "schema.features"),
     "Champion": (
@@ -53,18 +66,26 @@ class Bindings:
       data_uri: the photographs.
       data_fingerprint: changes when they do.
       schema_file: a path that changes with the schema's content, for caching.
+      comparators: the schema's.
+      baseline_uri: statistics of the last other data that passed the gate, "" when there are none.
       model_dir: the folder of served versions.
       serving_state: changes when what is served does.
       code: digests of each node's code, keyed as CODE is.
+      accept_reason: why the data are accepted whatever the verdict on them; "" when they are not.
+      accepted_by: who says so.
     """
 
     pipeline_root: str
     data_uri: str
     data_fingerprint: str
     schema_file: str
+    comparators: validation.Comparators
+    baseline_uri: str
     model_dir: str
     serving_state: str
     code: Mapping[str, str]
+    accept_reason: str = ""
+    accepted_by: str = ""
 
 
 def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
@@ -74,16 +95,18 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         data_fingerprint=bound.data_fingerprint,
         limit=settings.data.limit,
         shards=settings.data.shards,
+        policy=settings.data.policy.model_dump_json(),
+        balance=settings.data.balance.model_dump_json(),
         code_fingerprint=bound.code["FaceExampleGen"],
     )
     schema = ImportSchemaGen(schema_file=bound.schema_file)
     statistics = StatisticsGen(
         examples=examples.outputs["examples"], schema=schema.outputs["schema"]
     )
-    validator = ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
-    )
+    judging, gate = _judging(settings, bound, examples, schema, statistics)
     transform = _transform(settings, bound, examples.outputs["examples"], schema.outputs["schema"])
+    # All that learns from the data or is measured on them comes after Transform.
+    transform.add_upstream_node(gate)
     champion = Champion(
         statistics=statistics.outputs["statistics"],
         transform_graph=transform.outputs["transform_graph"],
@@ -95,7 +118,7 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
     # No thresholds: the champion is measured, not judged.
     champion_evaluator = _evaluator("champion", champion, examples, schema, None)
     nodes: list[BaseNode] = [
-        examples, schema, statistics, validator, transform, champion, champion_evaluator,
+        examples, schema, statistics, *judging, transform, champion, champion_evaluator,
     ]  # fmt: skip
     judged: dict[str, Judged] = {}
     for candidate in settings.candidates:
@@ -137,6 +160,62 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         enable_cache=True,
         beam_pipeline_args=list(settings.beam_args),
     )
+
+
+def _judging(
+    settings: Settings,
+    bound: Bindings,
+    examples: FaceExampleGen,
+    schema: ImportSchemaGen,
+    statistics: StatisticsGen,
+) -> tuple[list[BaseNode], DataGate]:
+    """The nodes that judge the data; the last of them is the gate."""
+    measured = statistics.outputs["statistics"]
+    validator = ExampleValidator(statistics=measured, schema=schema.outputs["schema"])
+    baseline = Baseline(
+        statistics=measured,
+        baseline_uri=bound.baseline_uri,
+        code_fingerprint=bound.code["Baseline"],
+    )
+    skew = bound.comparators.skew
+    if settings.data.balance.max_per_age or settings.data.balance.fractions:
+        # Split train is then meant to differ from the others in its labels.
+        skew = {name: most for name, most in skew.items() if name not in features.LABELS}
+    splits = DistributionValidator(
+        statistics=measured,
+        baseline_statistics=measured,
+        config=validation.distribution_config(skew),
+        include_split_pairs=validation.SPLIT_PAIRS,
+    ).with_id("SplitValidator")
+    drift = DistributionValidator(
+        statistics=measured,
+        baseline_statistics=baseline.outputs["baseline_statistics"],
+        config=validation.distribution_config(bound.comparators.drift),
+        include_split_pairs=validation.SAME_SPLITS,
+    ).with_id("DriftValidator")
+    report = DataReport(
+        statistics=measured,
+        anomalies=validator.outputs["anomalies"],
+        split_anomalies=splits.outputs["anomalies"],
+        drift_anomalies=drift.outputs["anomalies"],
+        baseline_statistics=baseline.outputs["baseline_statistics"],
+        rejects=examples.outputs["rejects"],
+        expectations=json.dumps(
+            {name: rule.model_dump(mode="json") for name, rule in settings.expectations.items()}
+        ),
+        source=bound.data_uri,
+        code_fingerprint=bound.code["DataReport"],
+    )
+    gate = DataGate(
+        verdict=report.outputs["verdict"],
+        statistics=measured,
+        data_uri=bound.data_uri,
+        data_fingerprint=bound.data_fingerprint,
+        accept_reason=bound.accept_reason,
+        accepted_by=bound.accepted_by,
+        code_fingerprint=bound.code["DataGate"],
+    )
+    return [validator, baseline, splits, drift, report, gate], gate
 
 
 def _transform(

@@ -1,6 +1,7 @@
 """Runs the graph on this machine with TFX's LocalDagRunner."""
 
 import fcntl
+import getpass
 import logging
 import os
 import time
@@ -13,7 +14,7 @@ from rich.console import Console
 
 from components.face_example_gen import sources
 from pipeline import fingerprints, quiet
-from pipeline.errors import EXIT_ERROR, UserError
+from pipeline.errors import EXIT_DATA_GATE, EXIT_ERROR, UserError
 from pipeline.settings import Settings
 from schema import features
 from serving import versions
@@ -23,9 +24,16 @@ if TYPE_CHECKING:
 
 SCHEMA = Path(__file__).parent.parent / "schema" / "schema.pbtxt"
 
+_SAMPLES = "sample"  # below the work folder
 
-def run(settings: Settings, verbose: bool = False) -> int:
+
+def run(settings: Settings, verbose: bool = False, accept_reason: str = "") -> int:
     """One run of the whole pipeline; returns the exit code of the contract.
+
+    Args:
+      settings: what to run.
+      verbose: whether to show the logs of the libraries.
+      accept_reason: why the data are accepted whatever the verdict on them; "" when they are not.
 
     Raises:
       UserError: when the data cannot be read or the work folder is in use.
@@ -35,31 +43,38 @@ def run(settings: Settings, verbose: bool = False) -> int:
     quiet.prepare_environment()
     log = workdir / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     with _only_run(workdir), quiet.logging_to(log, verbose) as console:
-        return _run(settings, workdir, console, log)
+        return _run(settings, workdir, console, log, accept_reason)
 
 
-def _run(settings: Settings, workdir: Path, console: Console, log: Path) -> int:
-    data_uri = settings.data.uri or _sample(settings, workdir, console)
-    fingerprint = sources.fingerprint(data_uri)
+def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_reason: str) -> int:
+    given = settings.data.uri or _sample(settings, workdir, console)
+    fingerprint = sources.fingerprint(given)
+    data_uri = str(Path(given).expanduser().absolute())
     with console.status("Loading TensorFlow and TFX"):
         # Not at the top: they take seconds, and what is above may end the run.
-        from pipeline import graph, record, report
+        from pipeline import baseline, graph, record, report, validation
         from pipeline.console import NodeLines
+    database = workdir / "metadata.db"
+    store = record.open_store(database)
     model_dir = (settings.serving_dir / features.MODEL_NAME).absolute()
     pipeline = graph.create_pipeline(
         settings,
         graph.Bindings(
             pipeline_root=str(workdir / "artifacts"),
-            data_uri=str(Path(data_uri).absolute()),
+            data_uri=data_uri,
             data_fingerprint=fingerprint,
             schema_file=str(_schema_copy(workdir)),
+            comparators=validation.comparators(SCHEMA),
+            baseline_uri=baseline.accepted_statistics(
+                store, data_uri, fingerprint, workdir / _SAMPLES
+            ),
             model_dir=str(model_dir),
             serving_state=versions.serving_state(model_dir),
             code={node: fingerprints.of_code(modules) for node, modules in graph.CODE.items()},
+            accept_reason=accept_reason,
+            accepted_by=getpass.getuser() if accept_reason else "",
         ),
     )
-    database = workdir / "metadata.db"
-    store = record.open_store(database)
     lines = NodeLines(console, lambda node: record.node(store, node))
     try:
         with lines.showing():
@@ -71,10 +86,12 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path) -> int:
         logging.exception("the run failed")
         if lines.running:
             lines.finish(lines.running)
-        console.print(f"[red]{_cause(error)}[/]", soft_wrap=True)
-        if not isinstance(error, UserError):
-            console.print(f"The whole story is in {report.near(log)}", soft_wrap=True)
-        return EXIT_ERROR
+        cause = _cause(error)
+        if not (isinstance(cause, UserError) and cause.exit_code == EXIT_DATA_GATE):
+            console.print(f"[red]{_first_line(cause)}[/]", soft_wrap=True)
+            if not isinstance(error, UserError):
+                console.print(f"The whole story is in {report.near(log)}", soft_wrap=True)
+            return EXIT_ERROR
     run_id = record.last_run(store)
     nodes = record.nodes(store, run_id) if run_id else {}
     return report.show(console, [n.id for n in pipeline.components], nodes, model_dir, log)
@@ -93,7 +110,7 @@ def _sample(settings: Settings, workdir: Path, console: Console) -> str:
     from pipeline.sample import GENERATOR_VERSION, write_sample
 
     count, seed = settings.data.sample_size, settings.data.sample_seed
-    folder = workdir / "sample" / f"{count}-{seed}-v{GENERATOR_VERSION}"
+    folder = workdir / _SAMPLES / f"{count}-{seed}-v{GENERATOR_VERSION}"
     with console.status(f"Drawing {count} faces: no --data was given"):
         write_sample(folder, count, seed)
     return str(folder)
@@ -122,10 +139,14 @@ def _only_run(workdir: Path) -> Iterator[None]:
         yield
 
 
-def _cause(error: BaseException) -> str:
-    """The first line that says what went wrong, from the innermost exception we raised."""
+def _cause(error: BaseException) -> BaseException:
+    """The outermost exception of ours below `error`; itself when there is none."""
     chain = error
     while not isinstance(chain, UserError) and (chain.__cause__ or chain.__context__):
         chain = chain.__cause__ or chain.__context__ or chain
-    text = str(chain if isinstance(chain, UserError) else error).strip().splitlines()
+    return chain if isinstance(chain, UserError) else error
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
     return text[0] if text else type(error).__name__

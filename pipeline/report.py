@@ -10,7 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import outcome
+from components.face_example_gen import ledger
+from pipeline import data_report, outcome
 from pipeline.record import NodeRun
 from schema import features
 
@@ -30,8 +31,8 @@ def show(
     ended = outcome.of_run(expected, nodes, near(model_dir))
     if nodes.get("FaceExampleGen") and nodes["FaceExampleGen"].succeeded:
         _files(console, nodes["FaceExampleGen"])
-    if nodes.get("StatisticsGen") and nodes["StatisticsGen"].succeeded:
-        console.print(f"Splits: {_splits(nodes['StatisticsGen'])}", soft_wrap=True)
+    if nodes.get("DataReport") and nodes["DataReport"].succeeded:
+        data_report.show_gate(console, nodes["DataReport"], nodes.get("DataGate"))
     if nodes.get("Selector") and nodes["Selector"].succeeded:
         leaderboard = nodes["Selector"].outputs["leaderboard"].path / "leaderboard.json"
         _figures(console, json.loads(leaderboard.read_text()))
@@ -77,28 +78,21 @@ def _row(test: Mapping[str, float | None]) -> list[str]:
 
 
 def _files(console: Console, ingestion: NodeRun) -> None:
-    rejects = ingestion.outputs["rejects"]
-    lines = (rejects.path / "rejects.jsonl").read_text(encoding="utf-8").splitlines()
-    rejected = [json.loads(line) for line in lines]
-    console.print(f"Files: {rejects.properties['used']} used, {len(rejected)} rejected")
-    for reason, count in Counter(one["reason"] for one in rejected).most_common():
-        names = [one["file"] for one in rejected if one["reason"] == reason]
+    folder = ingestion.outputs["rejects"].path
+    counts = ledger.parse((folder / ledger.LEDGER_FILE).read_text(encoding="utf-8"))
+    rejects = ledger.parse_rejects((folder / ledger.REJECTS_FILE).read_text(encoding="utf-8"))
+    rejected = counts.rejected.total()
+    console.print(f"Files: {counts.used.total()} used, {rejected} rejected")
+    for reason, count in counts.rejected.most_common():
+        names = [reject.file for reject in rejects if reject.reason == reason]
         more = f" and {count - NAMED_REJECTS} more" if count > NAMED_REJECTS else ""
         named = ", ".join(names[:NAMED_REJECTS]) + more
         console.print(f"  {count} {reason}: {named}", soft_wrap=True, markup=False)
-
-
-def _splits(statistics: NodeRun) -> str:
-    """The sizes of the splits, from their statistics."""
-    from tensorflow_metadata.proto.v0 import statistics_pb2
-
-    sizes = []
-    for split in features.SPLITS:
-        folder = statistics.outputs["statistics"].path / f"Split-{split}"
-        content = (folder / "FeatureStats.pb").read_bytes()
-        parsed = statistics_pb2.DatasetFeatureStatisticsList.FromString(content)
-        sizes.append(f"{split} {parsed.datasets[0].num_examples}")
-    return ", ".join(sizes)
+    splits = Counter[str]()
+    for cell, count in counts.used.items():
+        splits[cell.split] += count
+    sizes = ", ".join(f"{split} {splits[split]}" for split in features.SPLITS)
+    console.print(f"Splits: {sizes}", soft_wrap=True)
 
 
 def _capital(sentence: str) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import yaml
 from pydantic import BaseModel, Field, ValidationError
 
+from components.data_report.expectations import Rule, defaults
+from components.face_example_gen.policy import Balance, Policy
 from components.selector.logic import Thresholds
 from pipeline.errors import EXIT_USAGE, UserError
 from trainer.hyperparameters import Hyperparameters, Strict
@@ -27,6 +29,8 @@ class Data(Strict):
     shards: int = Field(2, gt=0, description="files per split, and units of parallel ingestion")
     sample_size: int = Field(1500, gt=0, description="faces the built-in sample draws")
     sample_seed: int = 0
+    policy: Policy = Policy()
+    balance: Balance = Balance()
 
 
 class Image(Strict):
@@ -62,6 +66,7 @@ class Settings(Strict):
     workdir: str = "work"
     data: Data = Data()
     image: Image = Image()
+    expectations: dict[str, Rule] = Field(description="what the data gate asks of the data")
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)] = ("multitask",)
     training: Hyperparameters = Hyperparameters()
     thresholds: Thresholds
@@ -94,6 +99,8 @@ def profiles() -> list[str]:
 def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Settings:
     """Resolves settings: the profile's file, then `overrides`, then `--set` assignments.
 
+    What the data gate asks starts from `schema/expectations.yaml`.
+
     Args:
       profile: the name of a profile.
       overrides: dotted keys with values, as the command line's own options give them.
@@ -107,7 +114,8 @@ def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Set
             f"unknown profile {profile!r}: it is one of {', '.join(profiles())}", EXIT_USAGE
         )
     text = resources.files("pipeline").joinpath("profiles", f"{profile}.yaml").read_text()
-    values: dict[str, Any] = {"profile": profile, **yaml.safe_load(text)}
+    values: dict[str, Any] = {"profile": profile, "expectations": defaults()}
+    _merge(values, yaml.safe_load(text))
     for key, value in overrides.items():
         _assign(values, key, value)
     for assignment in assignments:
@@ -121,6 +129,15 @@ def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Set
         return Settings.model_validate(values)
     except ValidationError as error:
         raise UserError(_explain(error), EXIT_USAGE) from None
+
+
+def _merge(values: dict[str, Any], over: dict[str, Any]) -> None:
+    """Lays `over` upon `values`, level by level."""
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(values.get(key), dict):
+            _merge(values[key], value)
+        else:
+            values[key] = value
 
 
 def _parse(key: str, value: str) -> Any:
@@ -155,7 +172,13 @@ def _explain_one(problem: dict[str, Any]) -> str:
         guess = ".".join([*path[:-1], *near])
         hint = f"did you mean {guess}?" if near else f"known here: {', '.join(known)}"
         return f"unknown setting {key}: {hint}"
+    if problem["type"] == "missing" and path[0] == "expectations":
+        near = difflib.get_close_matches(path[1], defaults(), n=1)
+        hint = f"did you mean {near[0]}?" if near else "a new rule needs a measure"
+        return f"no rule {path[1]} in expectations: {hint}"
     wanted = problem["msg"][0].lower() + problem["msg"][1:]
+    if problem["type"] == "value_error":
+        return f"setting {key}: {wanted.removeprefix('value error, ')}"
     if problem["type"] == "model_type":
         wanted = f"it holds further settings: {', '.join(_known_keys(path))}"
     return f"setting {key}: got {problem['input']!r}, {wanted}"
@@ -163,13 +186,18 @@ def _explain_one(problem: dict[str, Any]) -> str:
 
 def _known_keys(path: list[str]) -> list[str]:
     """The settings there are below a path of sections."""
-    section: type[BaseModel] = Settings
+    section: Any = Settings
     for name in path:
-        section = _section(section, name)
-    return sorted(section.model_fields)
+        # What is named freely, as the rules are, is all of one type.
+        section = get_args(section)[1] if get_origin(section) is dict else _section(section, name)
+    return sorted(field.alias or name for name, field in section.model_fields.items())
 
 
-def _section(parent: type[BaseModel], name: str) -> type[BaseModel]:
+def _section(parent: type[BaseModel], name: str) -> Any:
     annotation = parent.model_fields[name].annotation
     options = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
-    return next(o for o in options if isinstance(o, type) and issubclass(o, BaseModel))
+    return next(
+        option
+        for option in options
+        if get_origin(option) is dict or isinstance(option, type) and issubclass(option, BaseModel)
+    )

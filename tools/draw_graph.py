@@ -11,7 +11,8 @@ quiet.prepare_environment()
 
 from tfx.dsl.components.base.base_node import BaseNode  # noqa: E402
 
-from pipeline import graph, settings  # noqa: E402
+from pipeline import graph, settings, validation  # noqa: E402
+from pipeline.local import SCHEMA  # noqa: E402
 
 PICTURE = Path(__file__).parent.parent / "docs" / "graph.svg"
 _OURS = "#dbeafe"
@@ -22,7 +23,17 @@ _PASSED_AROUND = {"examples", "schema"}  # to nearly every node: drawn thin
 def nodes() -> list[BaseNode]:
     """The nodes of the graph, in the order they run."""
     code = dict.fromkeys(graph.CODE, "")
-    nowhere = graph.Bindings("", "data", "", "schema.pbtxt", "serving", "none", code)
+    nowhere = graph.Bindings(
+        pipeline_root="",
+        data_uri="data",
+        data_fingerprint="",
+        schema_file="schema.pbtxt",
+        comparators=validation.comparators(SCHEMA),
+        baseline_uri="",
+        model_dir="serving",
+        serving_state="none",
+        code=code,
+    )
     return list(graph.create_pipeline(settings.load("cpu", {}, []), nowhere).components)
 
 

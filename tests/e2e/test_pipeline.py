@@ -20,6 +20,8 @@ from schema import features
 from serving import versions
 
 FACES = 160
+# Of them one is there twice, and one contradicts its copy.
+USED, REJECTED = FACES - 1, 5
 # Thresholds anything passes: what is tested here is the machinery, not the model.
 TINY = {
     "image.store_size": "24",
@@ -29,12 +31,26 @@ TINY = {
     "thresholds.max_age_mae": "100",
     "thresholds.min_gender_accuracy": "0.01",
     "selection.tolerance": "100",
+    "expectations.min_examples.at_least": "5",
+    "expectations.min_per_age_group_and_gender.at_least": "0",
+    "expectations.female_share_per_split.at_least": "0.1",
+    "expectations.female_share_per_split.at_most": "0.9",
+    "expectations.val_share.at_least": "0.01",
+    "expectations.calib_share.at_least": "0.01",
+    "expectations.val_share.at_most": "0.2",
+    "expectations.calib_share.at_most": "0.2",
 }
+JUDGING = {"DriftValidator", "SplitValidator", "ExampleValidator", "Baseline", "DataReport"}
 NODES = [
     "FaceExampleGen",
     "ImportSchemaGen",
     "StatisticsGen",
     "ExampleValidator",
+    "Baseline",
+    "SplitValidator",
+    "DriftValidator",
+    "DataReport",
+    "DataGate",
     "Transform",
     "Trainer_multitask_cnn",
     "Champion",
@@ -46,19 +62,21 @@ NODES = [
 ]
 
 
-def command(data: Path, workdir: Path, **changes: str) -> list[str]:
+def command(data: Path, workdir: Path, *options: str, **changes: str) -> list[str]:
     settings = TINY | {key.replace("__", "."): value for key, value in changes.items()}
     assignments = [part for item in settings.items() for part in ("--set", "=".join(item))]
     return [
         *(sys.executable, "-m", "pipeline", "run", "--profile", "sample"),
-        *("--data", str(data), "--workdir", str(workdir), *assignments),
+        *("--data", str(data), "--workdir", str(workdir), *assignments, *options),
     ]
 
 
-def run(data: Path, workdir: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+def run(
+    data: Path, workdir: Path, *options: str, **changes: str
+) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"COLUMNS": "120", "NO_COLOR": "1"}
     return subprocess.run(
-        command(data, workdir, **changes), capture_output=True, text=True, env=environment
+        command(data, workdir, *options, **changes), capture_output=True, text=True, env=environment
     )
 
 
@@ -81,6 +99,10 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_sample(folder / "drawn", FACES, 0)
     (folder / "drawn" / "notes.txt").write_text("not a picture")
     (folder / "drawn" / "30_1_20170101000000000.jpg").write_bytes(b"no race in the name")
+    first, second, *_ = sorted((folder / "drawn").glob("*.chip.jpg"))
+    shutil.copy(first, first.with_name(f"{first.name.partition('_2')[0]}_copy.jpg"))
+    age, gender, rest = second.name.split("_", 2)
+    shutil.copy(second, second.with_name(f"{age}_{1 - int(gender)}_{rest}"))
     return folder / "drawn"
 
 
@@ -98,7 +120,10 @@ def test_a_first_run_runs_every_node_and_says_so(first: tuple[Path, str]) -> Non
     assert states(workdir) == dict.fromkeys(states(workdir), "COMPLETE")
     assert sorted(states(workdir)) == sorted(NODES)
     assert [node for node in NODES if f"✓ {node} " not in said] == []
-    assert f"Files: {FACES} used, 2 rejected" in said
+    assert f"Files: {USED} used, {REJECTED} rejected" in said
+    assert "2 label_conflict" in said
+    assert "1 duplicate" in said
+    assert "Data gate: passed" in said
     assert "30_1_20170101000000000.jpg" in said
     assert "constant" in said
     assert "Published version 1 at" in said
@@ -114,7 +139,7 @@ def test_the_artifacts_are_what_the_contract_says(first: tuple[Path, str]) -> No
     nodes = record.nodes(store, last)
     examples = nodes["FaceExampleGen"].outputs["examples"].path
     splits = {split: _records(examples / f"Split-{split}") for split in features.SPLITS}
-    assert sum(len(records) for records in splits.values()) == FACES
+    assert sum(len(records) for records in splits.values()) == USED
     digests = [
         {example.features.feature[features.IMAGE_SHA256].bytes_list.value[0] for example in records}
         for records in splits.values()
@@ -128,6 +153,10 @@ def test_the_artifacts_are_what_the_contract_says(first: tuple[Path, str]) -> No
     found = [anomalies_pb2.Anomalies.FromString(p.read_bytes()) for p in anomalies.rglob("*.pb")]
     assert len(found) == len(features.SPLITS)
     assert [dict(one.anomaly_info) for one in found] == [{}] * len(found)
+    assert nodes["Baseline"].outputs["baseline_statistics"].properties["has_baseline"] == 0
+    verdict = nodes["DataReport"].outputs["verdict"]
+    assert verdict.properties["violated"] == 0
+    assert (verdict.path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
     figures = nodes["Trainer_multitask_cnn"].outputs["model_run"].path / "figures.json"
     assert 0 < json.loads(figures.read_text())["val"]["age_mae"] < 116
 
@@ -175,6 +204,63 @@ def test_later_runs_reuse_all_but_what_looks_at_the_world(
     assert fourth.returncode == 0
     assert "Published version 2 at" in fourth.stdout
     assert "Trainer_multitask_cnn" not in executed(first[0])
+
+
+def test_the_gate_stops_a_run_before_anything_is_learned(
+    first: tuple[Path, str], faces: Path
+) -> None:
+    before = versions.list_versions(first[0] / "serving" / features.MODEL_NAME)
+    asked = {
+        "expectations__female_share__at_least": "0.9",
+        "expectations__female_share__at_most": "1",
+        "expectations__oldest__at_least": "116.5",
+    }
+    stopped = run(faces, first[0], **asked)
+    assert stopped.returncode == 4, stopped.stdout + stopped.stderr
+    violated = [line for line in stopped.stdout.splitlines() if "must be" in line]
+    assert [line.split(":")[0].strip() for line in violated] == ["female_share", "oldest"]
+    assert "Traceback" not in stopped.stdout + stopped.stderr
+    ended = states(first[0])
+    assert ended.pop("DataGate") == "FAILED"
+    assert ended.pop("DataReport") == "COMPLETE"  # its page outlives the stop
+    assert "Transform" not in ended
+    assert versions.list_versions(first[0] / "serving" / features.MODEL_NAME) == before
+
+    accepted = run(faces, first[0], "--accept-data", "--reason", "a drill", **asked)
+    assert accepted.returncode == 0, accepted.stdout + accepted.stderr
+    assert executed(first[0]) == {"DataGate"}  # nothing is learned twice
+    gate = record.node(record.open_store(first[0] / "metadata.db"), "DataGate")
+    assert gate
+    assert gate.parameters["accept_reason"] == "a drill"
+    approval = json.loads((gate.outputs["approval"].path / "approval.json").read_text())
+    assert approval["violated"] == ["female_share", "oldest"]
+    assert approval["reason"] == "a drill"
+    assert approval["accepted_by"]
+
+
+def test_data_unlike_the_accepted_ones_are_stopped(
+    first: tuple[Path, str], faces: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(faces, tmp_path / "women")
+    for path in (tmp_path / "women").glob("*_0_?_*"):
+        path.unlink()
+    lenient = {"expectations__female_share__at_most": "1"} | {
+        f"expectations__{rule}": "{measure: examples}"
+        for rule in ("female_share_per_split", "train_share", "val_share", "calib_share")
+    }
+    stopped = run(tmp_path / "women", first[0], **lenient)
+    assert stopped.returncode == 4, stopped.stdout + stopped.stderr
+    violated = [
+        line.split(":")[0].strip() for line in stopped.stdout.splitlines() if "must" in line
+    ]
+    assert violated == ["no_drift"]
+    assert "gender" in stopped.stdout
+    baseline = record.node(record.open_store(first[0] / "metadata.db"), "Baseline")
+    assert baseline
+    assert baseline.outputs["baseline_statistics"].properties["has_baseline"] == 1
+
+    elsewhere = run(tmp_path / "women", tmp_path / "work", "--set", "training.epochs=1", **lenient)
+    assert elsewhere.returncode == 0, elsewhere.stdout  # alone they are sound
 
 
 def test_a_change_runs_only_what_depends_on_it(first: tuple[Path, str], faces: Path) -> None:

@@ -40,6 +40,9 @@ def test_help_imports_nothing_heavy(command: list[str]) -> None:
         (["run", "--limit", "0"], 2, "--limit"),
         (["run", "--data", "nowhere.tar.gz"], 1, "nowhere.tar.gz"),
         (["data", "inspect", "nowhere"], 1, "nowhere"),
+        (["run", "--accept-data"], 2, "--reason"),
+        (["run", "--reason", "why not"], 2, "--accept-data"),
+        (["data", "report"], 1, "no run has judged data"),
         (["bake"], 2, "bake"),
     ],
 )

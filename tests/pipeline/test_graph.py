@@ -1,9 +1,23 @@
 from pathlib import Path
 
-from pipeline import graph, settings
+from tfx.dsl.components.base.base_node import BaseNode
+
+from pipeline import graph, settings, validation
 from tools import draw_graph
 
 ROOT = Path(__file__).parents[2]
+COMPARATORS = validation.comparators(ROOT / "schema" / "schema.pbtxt")
+JUDGING = {
+    "FaceExampleGen",
+    "ImportSchemaGen",
+    "StatisticsGen",
+    "ExampleValidator",
+    "Baseline",
+    "SplitValidator",
+    "DriftValidator",
+    "DataReport",
+    "DataGate",
+}
 
 
 def bindings(**changes: str) -> graph.Bindings:
@@ -12,10 +26,17 @@ def bindings(**changes: str) -> graph.Bindings:
         "data_uri": "/nowhere/faces",
         "data_fingerprint": "1",
         "schema_file": "/nowhere/schema.pbtxt",
+        "baseline_uri": "",
         "model_dir": "/nowhere/serving",
         "serving_state": "none",
     }
-    return graph.Bindings(code=dict.fromkeys(graph.CODE, "c"), **fixed | changes)
+    return graph.Bindings(
+        comparators=COMPARATORS, code=dict.fromkeys(graph.CODE, "c"), **fixed | changes
+    )
+
+
+def ancestors(node: BaseNode) -> set[str]:
+    return {node.id}.union(*(ancestors(one) for one in node.upstream_nodes))
 
 
 def test_it_is_made_without_touching_the_world() -> None:
@@ -41,6 +62,29 @@ def test_no_model_is_published_unchecked() -> None:
     assert published["infra_blessing"].producer_component_id == "ServableCheck"
     assert published["model_blessing"].producer_component_id == "Selector"
     assert "model" not in published  # only what was checked, out of the InfraBlessing
+
+
+def test_nothing_learns_from_data_before_the_gate_has_let_them_pass() -> None:
+    behind = {node.id for node in draw_graph.nodes() if "DataGate" in ancestors(node)}
+    assert behind | JUDGING == {node.id for node in draw_graph.nodes()}
+    assert behind & JUDGING == {"DataGate"}
+
+
+def test_data_that_are_judged_again_are_not_learned_from_again() -> None:
+    # The gate's output would change with every judgement, and with it all cache keys after it.
+    fed = {c.producer_component_id for n in draw_graph.nodes() for c in n.inputs.values()}
+    assert "DataGate" not in fed
+
+
+def test_a_thinned_train_split_is_not_blamed_for_its_ages() -> None:
+    compared = {}
+    for asked in ([], ["data.balance.max_per_age=50"]):
+        loaded = settings.load("cpu", {}, asked)
+        nodes = {n.id: n for n in graph.create_pipeline(loaded, bindings()).components}
+        config = nodes["SplitValidator"].exec_properties["distribution_validator_config"]
+        compared[bool(asked)] = {one.path.step[0] for one in config.default_slice_config.feature}
+    assert {"age_group", "gender", "race"} <= compared[False]
+    assert compared[True] == {"brightness", "sharpness"}
 
 
 def test_every_profile_makes_the_same_graph() -> None:

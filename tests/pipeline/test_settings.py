@@ -1,5 +1,6 @@
 import pytest
 
+from components.data_report.expectations import defaults
 from pipeline import settings
 from pipeline.errors import EXIT_USAGE, UserError
 
@@ -52,3 +53,35 @@ def test_a_wrong_setting_is_named_in_one_line(assignment: str, said: list[str]) 
 def test_an_unknown_profile_lists_those_there_are() -> None:
     with pytest.raises(UserError, match="cpu, gpu, sample"):
         settings.load("tpu", {}, [])
+
+
+def test_what_the_gate_asks_is_the_schemas_then_the_profiles_then_the_users() -> None:
+    rule = "expectations.min_examples"
+    by_default, sample = (settings.load(name, {}, []).expectations for name in ("cpu", "sample"))
+    assert by_default["min_examples"].at_least == defaults()["min_examples"]["at_least"]
+    assert sample["min_examples"].at_least < by_default["min_examples"].at_least
+    assert sample["min_examples"].measure == by_default["min_examples"].measure
+    chosen = settings.load("sample", {}, [f"{rule}.at_least=7"]).expectations
+    assert chosen["min_examples"].at_least == 7
+    own = "expectations.men={measure: share, of: gender, is: male, at_most: 0.9}"
+    assert settings.load("cpu", {}, [own]).expectations["men"].is_ == "male"
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("expectations.min_exmples.at_least=7", "did you mean min_examples?"),
+        ("expectations.brand_new.at_least=7", "a new rule needs a measure"),
+        ("expectations.min_examples.at_lest=7", "did you mean expectations.min_examples.at_least?"),
+        ("expectations.female_share.is=woman", "no gender 'woman'"),
+        ("expectations.female_share.at_least=0.9", "at_least 0.9 is above at_most 0.6"),
+        ("data.balance.fractions={0-4: 0.3, 3-9: 1}", "the ranges of ages overlap"),
+        ("data.policy.duplicates=drop", "'reject' or 'keep'"),
+    ],
+)
+def test_a_wrong_rule_is_one_line_that_says_what_is_wrong(assignment: str, said: str) -> None:
+    with pytest.raises(UserError) as raised:
+        settings.load("cpu", {}, [assignment])
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert raised.value.exit_code == 2

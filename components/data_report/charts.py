@@ -62,21 +62,16 @@ def before_and_after(before: Counter[int], after: Counter[int]) -> str:
     """Faces per year of age before and after some were left out."""
 
     def draw(axes: Axes) -> None:
-        axes.bar(
-            _years(), [after[age] for age in _years()], width=0.8, color=_SERIES[0], label="after"
-        )
-        axes.stairs(
-            [before[age] for age in _years()],
-            [age - 0.5 for age in (*_years(), features.MAX_AGE + 1)],
-            color=_SERIES[1], linewidth=1.2, label="before",
-        )  # fmt: skip
+        for counts, colour, label in ((before, _FAINT, "before"), (after, _SERIES[0], "after")):
+            heights = [counts[age] for age in _years()]
+            axes.bar(_years(), heights, width=0.8, color=colour, label=label)
         axes.legend()
         _age_axis(axes)
 
     return _svg("balance", _WIDE, draw)
 
 
-def by_split(name: str, numbers: Mapping[str, Numbers], label: str) -> str:
+def by_split(name: str, numbers: Mapping[str, Numbers]) -> str:
     """The density of a picture's property, a line for each split."""
 
     def draw(axes: Axes) -> None:
@@ -91,7 +86,7 @@ def by_split(name: str, numbers: Mapping[str, Numbers], label: str) -> str:
                 color=colour, linestyle=dashes, linewidth=1.6, label=split, baseline=None,
             )  # fmt: skip
         axes.set_ylim(bottom=0)
-        axes.set_xlabel(label)
+        axes.set_xlabel(name)
         axes.set_ylabel("density")
         if axes.patches:
             axes.legend(handlelength=2.6)

@@ -109,7 +109,7 @@ def _check_splits(rule: Rule, measure: Measure) -> None:
 def _choice(given: Value, known: Iterable[Value]) -> str:
     """What could have been meant."""
     names = [str(name) for name in known]
-    near = difflib.get_close_matches(str(given), names, n=1)
+    near = difflib.get_close_matches(given, names, n=1) if isinstance(given, str) else []
     if near:
         return f"did you mean {near[0]}?"
     return f"it is one of {', '.join(names)}" if len(names) < 20 else f"{names[0]} to {names[-1]}"

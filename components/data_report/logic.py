@@ -58,10 +58,11 @@ def _judge(name: str, rule: Rule, facts: Facts) -> Judgement:
 def _in_words(rule: Rule, figures: list[Figure], violations: int) -> str:
     if not figures:
         return MEASURES[rule.measure].without
-    shown = _FEW if len(figures) <= _FEW else min(max(violations, 2), _MANY)
+    shown = _FEW if len(figures) <= _FEW else min(violations or 2, _MANY)
     texts = [" ".join(filter(None, (one.where, _value(rule, one)))) for one in figures[:shown]]
     more = len(figures) - shown
-    return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
+    hold = " that hold" if 0 < violations <= shown else ""
+    return ", ".join(texts) + (f" and {more} more{hold}" if more > 0 else "")
 
 
 def _value(rule: Rule, figure: Figure) -> str:

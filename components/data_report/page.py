@@ -1,10 +1,12 @@
 """The report as one page that needs nothing but itself."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jinja2
+from markupsafe import Markup, escape
 
 from components.data_report import charts
 from components.data_report.facts import Divergence, Facts
@@ -25,10 +27,7 @@ _PAGE = jinja2.Environment(
     lstrip_blocks=True,
 )
 
-_PICTURES = {
-    features.BRIGHTNESS: "brightness, 0 black to 1 white",
-    features.SHARPNESS: "sharpness, log10(1 + variance of the Laplacian)",
-}
+_PICTURES = (features.BRIGHTNESS, features.SHARPNESS)
 
 
 class Table(NamedTuple):
@@ -43,13 +42,18 @@ def render(verdict: Verdict, facts: Facts) -> str:
     return _PAGE.get_template("report.html.j2").render(
         verdict=verdict,
         judged=[rule for rule in verdict.rules if rule.passed is not None],
-        rules=sorted(verdict.rules, key=_violated_passed_reported),
+        others=sorted(
+            (rule for rule in verdict.rules if rule.passed is not False),
+            key=lambda rule: rule.passed is None,
+        ),
         ledger=facts.ledger,
         ages_chart=_ages_chart(facts),
         splits=_splits(facts),
-        shares={name: _shares(facts, name) for name in (features.GENDER, features.RACE)},
-        age_groups=_shares(facts, features.AGE_GROUP),
-        picture_charts={name: _picture_chart(facts, name, _PICTURES[name]) for name in _PICTURES},
+        shares={
+            name: _shares(facts, name)
+            for name in (features.AGE_GROUP, features.GENDER, features.RACE)
+        },
+        picture_charts={name: _picture_chart(facts, name) for name in _PICTURES},
         pictures=_pictures(facts),
         balance=_balance(facts),
         rejects=_rejects(facts.rejects),
@@ -60,8 +64,12 @@ def render(verdict: Verdict, facts: Facts) -> str:
     )  # fmt: skip
 
 
-def _violated_passed_reported(rule: Any) -> int:
-    return [False, True, None].index(rule.passed)
+def _code(text: str) -> Markup:
+    """Text with what stands between backticks set as code."""
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+
+
+_PAGE.filters["code"] = _code
 
 
 def _of(facts: Facts, split: str) -> Counter[Cell]:
@@ -84,7 +92,7 @@ def _splits(facts: Facts) -> Table:
     total = facts.ledger.used.total()
     rows: dict[str, Callable[[Counter[Cell]], str]] = {
         "faces": lambda faces: f"{faces.total():,}",
-        "share of all": lambda faces: _share(faces.total(), total),
+        "share": lambda faces: _share(faces.total(), total),
         "female": lambda faces: _share(
             sum(n for cell, n in faces.items() if cell.gender), faces.total()
         ),
@@ -124,9 +132,9 @@ def _ages_chart(facts: Facts) -> str:
     return charts.ages(counts)
 
 
-def _picture_chart(facts: Facts, name: str, label: str) -> str:
+def _picture_chart(facts: Facts, name: str) -> str:
     by_split = {split: n[name] for split, n in facts.pictures.items() if name in n}
-    return charts.by_split(name, by_split, label)
+    return charts.by_split(name, by_split)
 
 
 def _pictures(facts: Facts) -> Table:
@@ -138,7 +146,7 @@ def _pictures(facts: Facts) -> Table:
             rows.append(
                 (
                     f"{what} {name}",
-                    *(f"{getattr(one, what):.3g}" if one else _NONE for one in found),
+                    *(f"{getattr(one, what):.2f}" if one else _NONE for one in found),
                 )
             )
     return Table(("", *features.SPLITS), rows)
@@ -158,13 +166,13 @@ def _balance(facts: Facts) -> Mapping[str, Any] | None:
             for ages in (before, after)
         ]
         shares = [_share(n, ages.total()) for n, ages in zip(counts, (before, after), strict=True)]
-        rows.append((group, *(f"{n:,}" for n in counts), *shares))
+        rows.append((group, f"{counts[0]:,}", shares[0], f"{counts[1]:,}", shares[1]))
     by_split: Counter[str] = Counter()
     for cell, count in ledger.left_out.items():
         by_split[cell.split] += count
     return {
         "chart": charts.before_and_after(before, after),
-        "table": Table(("age group", "before", "after", "share before", "share after"), rows),
+        "table": Table(("age group", "before", "share", "after", "share"), rows),
         "count": ledger.left_out.total(),
         "splits": ", ".join(f"{by_split[s]:,} in {s}" for s in features.SPLITS if by_split[s]),
     }

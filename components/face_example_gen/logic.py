@@ -42,6 +42,10 @@ _BAND_PIXELS = 2**18
 _BATCH_FILES = 32
 _BATCH_BYTES = 2**20
 
+# Progressive JPEGs have some ten; each costs a pass over all pixels, however few bytes it takes.
+_MAX_SCANS = 100
+_SCAN = b"\xff\xda"
+
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG|RIFF....WEBP", re.DOTALL)
 _FOREIGN_FORMATS = ("AVIF", "GIF", "ICO", "JPEG2000", "PPM", "PSD", "TIFF")
@@ -127,6 +131,8 @@ def decode(data: bytes, policy: Policy = DEFAULT_POLICY) -> Picture:
     if min(image.size) < policy.min_side:
         detail = f"{_size(image)} pixels; at least {policy.min_side} on a side"
         raise UndecodableError(Reason.TOO_SMALL, detail)
+    if image.format in ("JPEG", "MPO") and data.count(_SCAN) > _MAX_SCANS:
+        raise UndecodableError(Reason.UNREADABLE, f"more than {_MAX_SCANS} scans of its pixels")
     try:
         image.load()
         if _can_be_stored(image, data):

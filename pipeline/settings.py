@@ -196,8 +196,9 @@ def _known_keys(path: list[str]) -> list[str]:
 def _section(parent: type[BaseModel], name: str) -> Any:
     annotation = parent.model_fields[name].annotation
     options = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
-    return next(
-        option
-        for option in options
-        if get_origin(option) is dict or isinstance(option, type) and issubclass(option, BaseModel)
-    )
+    return next(option for option in options if _holds_settings(option))
+
+
+def _holds_settings(annotation: Any) -> bool:
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return get_origin(annotation) is dict or is_model

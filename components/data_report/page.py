@@ -1,6 +1,7 @@
 """The report as one page that needs nothing but itself."""
 
 import re
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -96,17 +97,17 @@ def _splits(facts: Facts) -> Table:
         "female": lambda faces: _share(
             sum(n for cell, n in faces.items() if cell.gender), faces.total()
         ),
-        "mean age": lambda faces: _age(faces, lambda ages: sum(ages) / len(ages)),
-        "median age": lambda faces: _age(faces, lambda ages: ages[len(ages) // 2]),
-        "youngest": lambda faces: _age(faces, lambda ages: ages[0]),
-        "oldest": lambda faces: _age(faces, lambda ages: ages[-1]),
+        "mean age": lambda faces: _age(faces, statistics.fmean),
+        "median age": lambda faces: _age(faces, statistics.median),
+        "youngest": lambda faces: _age(faces, min),
+        "oldest": lambda faces: _age(faces, max),
     }
     sets = _sets(facts)
     return Table(("", *_SETS), [(name, *map(cell, sets)) for name, cell in rows.items()])
 
 
 def _age(faces: Counter[Cell], figure: Callable[[list[int]], float]) -> str:
-    ages = sorted(cell.age for cell in faces.elements())
+    ages = [cell.age for cell in faces.elements()]
     return f"{figure(ages):.1f}".removesuffix(".0") if ages else _NONE
 
 

@@ -36,7 +36,6 @@ TINY = {
     "expectations.female_share_per_split.at_least": "0.1",
     "expectations.female_share_per_split.at_most": "0.9",
 }
-JUDGING = {"DriftValidator", "SplitValidator", "ExampleValidator", "Baseline", "DataReport"}
 NODES = [
     "FaceExampleGen",
     "ImportSchemaGen",
@@ -152,7 +151,7 @@ def test_the_artifacts_are_what_the_contract_says(first: tuple[Path, str]) -> No
     assert nodes["Baseline"].outputs["baseline_statistics"].properties["has_baseline"] == 0
     verdict = nodes["DataReport"].outputs["verdict"]
     assert verdict.properties["violated"] == 0
-    assert (verdict.path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert (verdict.path / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     figures = nodes["Trainer_multitask_cnn"].outputs["model_run"].path / "figures.json"
     assert 0 < json.loads(figures.read_text())["val"]["age_mae"] < 116
 
@@ -224,7 +223,9 @@ def test_the_gate_stops_a_run_before_anything_is_learned(
 
     accepted = run(faces, first[0], "--accept-data", "--reason", "a drill", **asked)
     assert accepted.returncode == 0, accepted.stdout + accepted.stderr
-    assert executed(first[0]) == {"DataGate"}  # nothing is learned twice
+    assert "DataGate" in executed(first[0])
+    learning = {"Transform", "Trainer_multitask_cnn", "Evaluator_multitask"}
+    assert not learning & executed(first[0])  # nothing is learned twice
     gate = record.node(record.open_store(first[0] / "metadata.db"), "DataGate")
     assert gate
     assert gate.parameters["accept_reason"] == "a drill"
@@ -239,7 +240,8 @@ def test_data_unlike_the_accepted_ones_are_stopped(
 ) -> None:
     shutil.copytree(faces, tmp_path / "women")
     for path in (tmp_path / "women").glob("*_0_?_*"):
-        path.unlink()
+        age, _, rest = path.name.split("_", 2)
+        path.rename(path.with_name(f"{age}_1_{rest}"))
     lenient = {
         "expectations__female_share__at_most": "1",
         "expectations__female_share_per_split__at_most": "1",

@@ -117,8 +117,8 @@ class _PerBundle(beam.DoFn):
     def process(self, element: Any) -> None:
         self._elements.append(element)
 
-    def finish_bundle(self) -> Iterator[TaggedOutput]:
-        for tag, result in self._work(self._elements):
+    def finish_bundle(self) -> Iterator[Any]:
+        for tag, result in self._work(self._elements) if self._elements else ():
             yield TaggedOutput(tag, GlobalWindows.windowed_value(result))
 
 
@@ -136,7 +136,7 @@ def _stage(job: Job, numbers: list[int]) -> Iterator[tuple[str, Any]]:
             yield _ROWS, keyed
 
 
-def _curate(keyed: tuple[str, Iterable[list[Row]]], job: Job) -> Iterator[TaggedOutput]:
+def _curate(keyed: tuple[str, Iterable[list[Row]]], job: Job) -> Iterator[Any]:
     rows = itertools.chain.from_iterable(keyed[1])
     used, left_out = curation.sort_out(rows, job.policy, job.balance)
     for of_shard in _together(left_out, _shard):

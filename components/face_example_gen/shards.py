@@ -80,11 +80,12 @@ def stage(job: Job, shards: Collection[int]) -> tuple[dict[int, Staged], list[Ro
             if isinstance(face, Reject):
                 staged[shard].unusable.append(face)
                 continue
-            file = shard, logic.split_of(face.image_sha256)
+            split = logic.split_of(face.image_sha256)
+            file = shard, split
             writers[file].write(to_example(face))
             rows.append(Row(face.file, face.image_sha256, face.labels, shard, written[file]))
             written[file] += 1
-            staged[shard].usable[curation.cell_of(rows[-1])] += 1
+            staged[shard].usable[Cell(split, *face.labels)] += 1
     return staged, rows
 
 

@@ -12,7 +12,8 @@ from tfx.types import standard_artifacts
 from tfx.types.artifact import Artifact
 
 from components import FaceExampleGen, Rejects
-from components.face_example_gen import executor, shards
+from components.face_example_gen import curation, executor, ledger, logic, shards
+from components.face_example_gen.curation import Row
 from components.face_example_gen.logic import (
     decode,
     last_sample_key,
@@ -21,12 +22,19 @@ from components.face_example_gen.logic import (
     split_of,
 )
 from components.face_example_gen.policy import DEFAULT_BALANCE, DEFAULT_POLICY, Balance, Policy
+from components.face_example_gen.rejects import BY_CHOICE, Reason, Reject
 from pipeline.errors import UserError
 from schema import features
 
-from .conftest import WRITERS, Files, write_folder, write_tar
+from .conftest import WRITERS, Files, drawing, encoded, write_folder, write_tar
 
 BEAM = ["--runner=FnApiRunner", "--direct_running_mode=in_memory"]
+PORTABLE = [
+    "--runner=PortableRunner",
+    "--job_endpoint=embed",
+    "--environment_type=LOOPBACK",
+    "--sdk_container_image=none",
+]
 
 
 def ingest(
@@ -165,6 +173,67 @@ def test_a_limit_uses_so_many_files_of_a_folder(faces: Files, tmp_path: Path) ->
     assert sum(len(examples_of(examples, split)) for split in features.SPLITS) == 7
 
 
+@pytest.fixture(scope="module")
+def with_copies(everything: Files) -> Files:
+    """Everything, two copies of a picture, one that contradicts, and six of one age."""
+    first, second = everything["30_0_1_png.png"], everything["31_1_2_webp.webp"]
+    return everything | {
+        "30_0_1_png_copy.png": first,
+        "a/32_0_1_copy.png": first,
+        "31_0_2_webp.webp": second,
+        **{f"40_0_0_{i}.jpg": encoded(drawing(310 + i)) for i in range(6)},
+    }
+
+
+CHOICE = Balance(age_max=99, max_per_age=1, fractions={"0-30": 0.5})
+
+
+def test_what_is_decided_is_what_is_written(with_copies: Files, tmp_path: Path) -> None:
+    uri = write_tar(tmp_path / "faces.tar.gz", with_copies)
+    examples, artifact = ingest(uri, tmp_path / "out", balance=CHOICE)
+
+    found = [logic.examine(file, data) for file, data in with_copies.items()]
+    faces = [face for face in found if isinstance(face, logic.Face)]
+    rows = [Row(face.file, face.image_sha256, face.labels) for face in faces]
+    expected = curation.curate(rows, DEFAULT_POLICY, CHOICE)
+    written = {
+        split: {value(example, features.FILENAME) for example in examples_of(examples, split)}
+        for split in features.SPLITS
+    }
+    assert written == {
+        split: {row.file.encode() for row in expected.used if row.split == split}
+        for split in features.SPLITS
+    }
+    counts, rejects = curation.account(
+        collections.Counter(map(curation.cell_of, rows)),
+        expected.left_out,
+        [one for one in found if isinstance(one, Reject)],
+    )
+    assert set(counts.rejected) > BY_CHOICE | {Reason.DUPLICATE, Reason.LABEL_CONFLICT}
+    folder = Path(artifact.uri)
+    assert ledger.parse_rejects((folder / ledger.REJECTS_FILE).read_text()) == sorted(rejects)
+    assert ledger.parse((folder / ledger.LEDGER_FILE).read_text()) == counts
+    assert artifact.get_int_custom_property("used") == len(expected.used)
+    assert artifact.get_int_custom_property("total") == len(with_copies)
+
+
+def test_a_policy_can_keep_copies_and_refuse_small_pictures(
+    with_copies: Files, tmp_path: Path
+) -> None:
+    large = encoded(drawing(300, 64, 64))
+    uri = write_folder(tmp_path / "faces", with_copies | {"1_0_0.jpg": large, "9_1_0.jpg": large})
+    policy = Policy(duplicates="keep", label_conflicts="keep", min_side=41)
+
+    examples, _ = ingest(uri, tmp_path / "out", policy=policy)
+
+    files = [
+        value(example, features.FILENAME)
+        for split in features.SPLITS
+        for example in examples_of(examples, split)
+    ]
+    assert sorted(files) == [b"1_0_0.jpg", b"9_1_0.jpg"]
+
+
 def test_every_step_of_a_shard_can_be_repeated(everything: Files, tmp_path: Path) -> None:
     uri = str(WRITERS["zip"](tmp_path, everything))
     out = tmp_path / "out"
@@ -202,6 +271,34 @@ def test_no_usable_picture_at_all_is_one_line(
 
     with pytest.raises(UserError, match="none of its files can be used"):
         ingest(uri, tmp_path / "out")
+
+
+def test_balancing_everything_away_is_one_line(faces: Files, tmp_path: Path) -> None:
+    uri = write_folder(tmp_path / "faces", {f: faces[f] for f in faces if f.startswith("3")})
+
+    with pytest.raises(UserError, match=r"none of its files.*above_age_max.*age_max"):
+        ingest(uri, tmp_path / "out", balance=Balance(age_max=2))
+
+
+@pytest.mark.parametrize("balance", [DEFAULT_BALANCE, CHOICE])
+def test_a_portable_runner_writes_the_same_bytes(
+    with_copies: Files, balance: Balance, tmp_path: Path
+) -> None:
+    """Beam's job service, with workers that talk to it over gRPC as on a cluster."""
+    uri = write_tar(tmp_path / "faces.tar.gz", with_copies)
+    here = ingest(uri, tmp_path / "here", balance=balance)
+    there = ingest(uri, tmp_path / "there", balance=balance, beam_args=PORTABLE)
+
+    for first, second in zip(here, there, strict=True):
+        assert files_below(first.uri) == files_below(second.uri)
+
+
+def test_a_portable_runner_ends_in_one_line_too(faces: Files, tmp_path: Path) -> None:
+    uri = write_tar(tmp_path / "faces.tar.gz", faces)
+    uri.write_bytes(uri.read_bytes()[:-100])
+
+    with pytest.raises(UserError, match="cut short"):
+        ingest(uri, tmp_path / "out", beam_args=PORTABLE)
 
 
 def test_tfx_runs_it_and_reads_what_it_wrote(faces: Files, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def run(settings: Settings, verbose: bool = False, accept_reason: str = "") -> i
 def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_reason: str) -> int:
     given = settings.data.uri or _sample(settings, workdir, console)
     fingerprint = sources.fingerprint(given)
-    data_uri = str(Path(given).expanduser().absolute())
+    data_uri = os.path.abspath(Path(given).expanduser())
     with console.status("Loading TensorFlow and TFX"):
         # Not at the top: they take seconds, and what is above may end the run.
         from pipeline import baseline, graph, record, report, validation

@@ -21,7 +21,7 @@ _PLAIN = {
     "schema_file": "the schema changed",
     "baseline_uri": "other data passed the gate since",
     "accept_reason": "a person accepted the data",
-    "distribution_validator_config": "other limits of divergence",
+    "default_slice_config": "other limits of divergence",
     "serving_state": "another version is served",
 }
 

@@ -1,57 +1,59 @@
 """`agegender data inspect`: what a folder or archive of face pictures holds, before any training.
 
-Reads it as the pipeline's first node does; writes nothing and imports no TensorFlow.
+Reads it and decides on every file as the pipeline's first node does, under the default policy;
+writes nothing and imports no TensorFlow.
 """
 
 import statistics
 import time
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
 
+import numpy as np
+import numpy.typing as npt
+from rich.bar import Bar
 from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from components.face_example_gen import logic
-from components.face_example_gen.rejects import Reason, Reject
+from components.face_example_gen import curation, logic
+from components.face_example_gen.ledger import Cell, Ledger
+from components.face_example_gen.policy import DEFAULT_BALANCE, DEFAULT_POLICY
+from components.face_example_gen.rejects import Reject
 from schema import features
 
 NAMED_REJECTS = 10
+_BAR_WIDTH = 16  # characters; two of them and the figures fit into 80
 
 
-@dataclass
+@dataclass(frozen=True)
 class Summary:
-    """What a source holds. All counters but `rejected` are of usable files."""
+    """What a source holds. All but `ledger` and `rejects` is of the faces that are used.
+
+    Attributes:
+      uri: the source.
+      ledger: what became of every file.
+      rejects: sorted by reason, the most frequent first, then by file.
+      sizes: counts by width and height, pixels.
+      jpeg_bytes: as they would be stored.
+      brightness: a figure per face, in no order; see `schema.features`.
+      sharpness: likewise.
+      seconds: that reading it took.
+    """
 
     uri: str
-    usable: int = 0
-    jpeg_bytes: int = 0  # as the usable files would be stored
-    seconds: float = 0.0
-    rejected: Counter[Reason] = field(default_factory=Counter)
-    first_rejects: dict[Reason, list[Reject]] = field(default_factory=dict)  # NAMED_REJECTS each
-    ages: Counter[tuple[str, str]] = field(default_factory=Counter)  # by age group and gender
-    races: Counter[str] = field(default_factory=Counter)
-    splits: Counter[str] = field(default_factory=Counter)
-    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)  # by width and height
-    copies: Counter[bytes] = field(default_factory=Counter)  # by digest of the pixels
-
-    @property
-    def files(self) -> int:
-        """Files read, usable or not."""
-        return self.usable + self.rejected.total()
-
-    @property
-    def duplicate_groups(self) -> int:
-        """Pictures that more than one usable file holds, pixel for pixel."""
-        return sum(count > 1 for count in self.copies.values())
-
-    @property
-    def surplus_files(self) -> int:
-        """Usable files whose pixels another usable file has given already."""
-        return self.usable - len(self.copies)
+    ledger: Ledger
+    rejects: list[Reject]
+    sizes: Counter[tuple[int, int]]
+    jpeg_bytes: int
+    brightness: npt.NDArray[np.float64]
+    sharpness: npt.NDArray[np.float64]
+    seconds: float
 
 
 def inspect(uri: str, limit: int = 0) -> Summary:
@@ -79,12 +81,15 @@ def run_inspect(path: str, limit: int = 0, console: Console | None = None) -> in
 
 def render(summary: Summary) -> RenderableType:
     """The summary as the console shows it."""
-    tables = (
-        _age_table(summary),
-        _share_table("race", features.RACES, summary.races),
-        _share_table("split", features.SPLITS, summary.splits),
+    used = summary.ledger.used
+    tables = _split_table(used), _race_table(used)
+    return Group(
+        _facts(summary),
+        "",
+        _age_table(used),
+        Columns(tables, padding=(0, 4)),
+        *_reject_lines(summary.rejects),
     )
-    return Group(_facts(summary), "", Columns(tables, padding=(0, 4)), *_reject_lines(summary))
 
 
 def _examined(uri: str, limit: int) -> Iterator[logic.Face | Reject]:
@@ -93,76 +98,106 @@ def _examined(uri: str, limit: int) -> Iterator[logic.Face | Reject]:
 
 
 def _summarize(uri: str, examined: Iterable[logic.Face | Reject]) -> Summary:
-    summary = Summary(uri)
     started = time.monotonic()
+    rows: list[curation.Row] = []
+    unusable: list[Reject] = []
+    figures = array("d")  # a quarter of what numbers in tuples take
     for face in examined:
         if isinstance(face, Reject):
-            _add_reject(summary, face)
-        else:
-            _add_face(summary, face)
-    summary.seconds = time.monotonic() - started
-    if not summary.usable:
-        raise logic.nothing_usable(uri, summary.rejected)
-    return summary
-
-
-def _add_reject(summary: Summary, reject: Reject) -> None:
-    summary.rejected[reject.reason] += 1
-    first = summary.first_rejects.setdefault(reject.reason, [])
-    if len(first) < NAMED_REJECTS:
-        first.append(reject)
-
-
-def _add_face(summary: Summary, face: logic.Face) -> None:
-    summary.usable += 1
-    summary.jpeg_bytes += len(face.jpeg)
-    group, gender = features.age_group(face.labels.age), features.GENDERS[face.labels.gender]
-    summary.ages[group, gender] += 1
-    summary.races[features.RACES[face.labels.race]] += 1
-    summary.splits[logic.split_of(face.image_sha256)] += 1
-    summary.sizes[face.width, face.height] += 1
-    summary.copies[bytes.fromhex(face.image_sha256)] += 1
+            unusable.append(face)
+            continue
+        rows.append(curation.Row(face.file, face.image_sha256, face.labels, position=len(rows)))
+        figures.extend((face.width, face.height, len(face.jpeg), face.brightness, face.sharpness))
+    used, left_out = curation.curate(rows, DEFAULT_POLICY, DEFAULT_BALANCE)
+    ledger, rejects = curation.account(Counter(map(curation.cell_of, rows)), left_out, unusable)
+    if not used:
+        raise logic.nothing_usable(uri, ledger.rejected)
+    of_used = np.asarray(figures).reshape(-1, 5)[[row.position for row in used]]
+    return Summary(
+        uri=uri,
+        ledger=ledger,
+        rejects=sorted(rejects, key=lambda one: (-ledger.rejected[one.reason], one.reason, one)),
+        sizes=Counter((int(width), int(height)) for width, height in of_used[:, :2]),
+        jpeg_bytes=int(of_used[:, 2].sum()),
+        brightness=of_used[:, 3],
+        sharpness=of_used[:, 4],
+        seconds=time.monotonic() - started,
+    )
 
 
 def _facts(summary: Summary) -> Table:
+    files, used = summary.ledger.found, summary.ledger.used.total()
     facts = Table.grid(padding=(0, 2))
     facts.add_row("source", Text(summary.uri))
-    facts.add_row("files", f"{summary.files:,} ({summary.files / summary.seconds:,.0f}/s)")
-    facts.add_row("usable", f"{summary.usable:,} ({summary.jpeg_bytes / 1e6:,.1f} MB as JPEG)")
-    facts.add_row("rejected", f"{summary.rejected.total():,}")
-    facts.add_row("size", _sizes(summary))
-    facts.add_row(
-        "duplicates",
-        f"{summary.duplicate_groups:,} pictures in more than one file, pixel for pixel "
-        f"({summary.surplus_files:,} surplus files)",
-    )
+    facts.add_row("files", f"{files:,} ({files / summary.seconds:,.0f}/s)")
+    facts.add_row("used", f"{used:,} ({summary.jpeg_bytes / 1e6:,.1f} MB as JPEG)")
+    facts.add_row("rejected", f"{files - used:,} ({(files - used) / files:.1%})")
+    facts.add_row("size", _sizes(summary.sizes))
+    facts.add_row("brightness", f"{_spread(summary.brightness)} (0 black, 1 white)")
+    facts.add_row("sharpness", f"{_spread(summary.sharpness)} (higher is sharper)")
     facts.add_row("time", f"{summary.seconds:.1f} s")
     return facts
 
 
-def _sizes(summary: Summary) -> str:
-    (width, height), most = summary.sizes.most_common(1)[0]
-    if most == summary.usable:
+def _sizes(sizes: Counter[tuple[int, int]]) -> str:
+    (width, height), most = sizes.most_common(1)[0]
+    if most == sizes.total():
         return f"{width} x {height} pixels"
-    sides = sorted(min(size) for size in summary.sizes.elements())
+    sides = sorted(min(size) for size in sizes.elements())
     return (
-        f"{width} x {height} pixels ({most / summary.usable:.0%} of them); shorter side "
+        f"{width} x {height} pixels ({most / len(sides):.0%} of them); shorter side "
         f"{sides[0]} to {sides[-1]}, median {statistics.median_low(sides)}"
     )
 
 
-def _age_table(summary: Summary) -> Table:
-    table = _table("age", *features.GENDERS, "all")
+def _spread(figures: npt.NDArray[np.float64]) -> str:
+    low, median, high = np.quantile(figures, (0.05, 0.5, 0.95))
+    return f"median {median:.2f}, nine tenths within {low:.2f} and {high:.2f}"
+
+
+def _age_table(used: Counter[Cell]) -> Table:
+    counts = Counter[tuple[str, int]]()
+    for cell, count in used.items():
+        counts[features.age_group(cell.age), cell.gender] += count
+    longest = max(counts.values())
+    table = Table("age")
+    for gender in features.GENDERS:
+        table.add_column(gender, justify="right")
+        table.add_column("", width=_BAR_WIDTH)
+    table.add_column("all", justify="right")
     for group in features.AGE_GROUPS:
-        counts = [summary.ages[group, gender] for gender in features.GENDERS]
-        table.add_row(group, *(f"{count:,}" for count in (*counts, sum(counts))))
+        of_group = [counts[group, gender] for gender in range(len(features.GENDERS))]
+        bars = ((f"{count:,}", Bar(longest, 0, count)) for count in of_group)
+        table.add_row(group, *(item for bar in bars for item in bar), f"{sum(of_group):,}")
     return table
 
 
-def _share_table(title: str, names: Iterable[str], counts: Mapping[str, int]) -> Table:
-    table = _table(title, "files", "share")
-    for name in names:
-        table.add_row(name, f"{counts[name]:,}", f"{counts[name] / sum(counts.values()):.1%}")
+def _split_table(used: Counter[Cell]) -> Table:
+    table = _table("split", "files", "share", "female", "mean age")
+    for name in features.SPLITS:
+        cells = Counter({cell: count for cell, count in used.items() if cell.split == name})
+        table.add_row(name, *_split_figures(cells, used.total()))
+    table.add_section()
+    table.add_row("all", *_split_figures(used, used.total()))
+    return table
+
+
+def _split_figures(cells: Counter[Cell], total: int) -> tuple[str, ...]:
+    count = cells.total()
+    if not count:
+        return "0", "0.0%", "", ""
+    female = sum(n for cell, n in cells.items() if features.GENDERS[cell.gender] == "female")
+    mean_age = sum(cell.age * n for cell, n in cells.items()) / count
+    return f"{count:,}", f"{count / total:.1%}", f"{female / count:.1%}", f"{mean_age:.1f}"
+
+
+def _race_table(used: Counter[Cell]) -> Table:
+    table = _table("race", "files", "share")
+    counts = Counter[int]()
+    for cell, count in used.items():
+        counts[cell.race] += count
+    for race, name in enumerate(features.RACES):
+        table.add_row(name, f"{counts[race]:,}", f"{counts[race] / counts.total():.1%}")
     return table
 
 
@@ -173,10 +208,11 @@ def _table(first: str, *others: str) -> Table:
     return table
 
 
-def _reject_lines(summary: Summary) -> Iterator[Text]:
-    for reason, count in summary.rejected.most_common():
-        yield Text(f"{count:,} {reason}:")
-        for reject in summary.first_rejects[reason]:
+def _reject_lines(rejects: list[Reject]) -> Iterator[Text]:
+    for reason, group in groupby(rejects, key=lambda one: one.reason):
+        of_reason = list(group)
+        yield Text(f"{len(of_reason):,} {reason}:")
+        for reject in of_reason[:NAMED_REJECTS]:
             yield Text(f"  {reject.file}: {reject.detail}")
-        if count > NAMED_REJECTS:
-            yield Text(f"  and {count - NAMED_REJECTS:,} more")
+        if len(of_reason) > NAMED_REJECTS:
+            yield Text(f"  and {len(of_reason) - NAMED_REJECTS:,} more")

@@ -1,6 +1,7 @@
 import io
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,16 @@ from pipeline.inspect_data import inspect, run_inspect
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three ages, one picture twice, and twelve files with unusable names."""
-    for name, grey in (("3_0_0_a", 10), ("25_1_2_b", 20), ("26_1_2_c", 20), ("80_0_4_d", 30)):
+    """Three pictures, copies of two of them, one copy contradicting, and unusable names."""
+    named = (
+        ("3_0_0_a", 10),
+        ("25_1_2_b", 20),
+        ("26_1_2_c", 20),
+        ("80_0_4_d", 30),
+        ("30_0_1_e", 40),
+        ("30_1_1_f", 40),
+    )
+    for name, grey in named:
         Image.new("RGB", (20 + grey, 40), (grey, grey, grey)).save(tmp_path / f"{name}.jpg")
     for i in range(12):
         (tmp_path / f"[bold]note{i:02d}.txt").write_text("no picture")
@@ -24,35 +33,44 @@ def folder(tmp_path: Path) -> Path:
 def test_the_summary_counts_what_is_there(folder: Path) -> None:
     summary = inspect(str(folder))
 
-    assert (summary.files, summary.usable) == (16, 4)
-    assert summary.rejected == {"bad_name": 12}
-    assert summary.ages == {
-        ("0-4", "male"): 1,
-        ("20-29", "female"): 2,
-        ("80+", "male"): 1,
-    }
-    assert summary.races == {"White": 1, "Asian": 2, "Others": 1}
-    assert summary.sizes == {(30, 40): 1, (40, 40): 2, (50, 40): 1}
-    assert (summary.duplicate_groups, summary.surplus_files) == (1, 1)
-    assert summary.splits.total() == 4
-    assert summary.jpeg_bytes == sum(p.stat().st_size for p in folder.glob("*.jpg"))
+    assert summary.ledger.found == 18
+    labels = Counter(cell[1:] for cell in summary.ledger.used.elements())
+    assert labels == {(3, 0, 0): 1, (25, 1, 2): 1, (80, 0, 4): 1}
+    assert summary.ledger.rejected == {"bad_name": 12, "duplicate": 1, "label_conflict": 2}
+    assert [reject.reason for reject in summary.rejects] == [
+        *["bad_name"] * 12,
+        *["label_conflict"] * 2,
+        "duplicate",
+    ]
+    assert summary.sizes == {(30, 40): 1, (40, 40): 1, (50, 40): 1}
+    used = ("3_0_0_a.jpg", "25_1_2_b.jpg", "80_0_4_d.jpg")
+    assert summary.jpeg_bytes == sum((folder / name).stat().st_size for name in used)
+    assert sorted(summary.brightness) == pytest.approx([10 / 255, 20 / 255, 30 / 255], abs=1e-3)
+    assert summary.sharpness.max() < 0.1
 
 
-def test_what_is_printed_names_ten_rejects_of_a_kind(folder: Path) -> None:
-    console = Console(width=120, record=True, file=io.StringIO())
+def test_what_is_printed(folder: Path) -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
 
     assert run_inspect(str(folder), console=console) == 0
 
-    text = console.export_text()
+    lines = console.export_text().splitlines()
+    text = "\n".join(lines)
     assert "12 bad_name" in text
     assert "[bold]note09.txt" in text
     assert "[bold]note10.txt" not in text
     assert "and 2 more" in text
-    assert "20-29" in text
+    assert "26_1_2_c.jpg: same pixels as 25_1_2_b.jpg" in text
+    assert "genders female and male" in text
+    (twenties,) = (line for line in lines if "20-29" in line)
+    assert twenties.count("█") == 16, "the fullest bar takes all its room"
+    assert text.count("█") == 3 * 16
+    (everyone,) = (line for line in lines if "│ all" in line)
+    assert everyone.split("│")[2:6] == ["     3 ", " 100.0% ", "  33.3% ", "     36.0 "]
 
 
 def test_a_limit_reads_so_many_files(folder: Path) -> None:
-    assert inspect(str(folder), limit=14).files == 14
+    assert inspect(str(folder), limit=14).ledger.found == 14
 
 
 def test_nothing_usable_is_one_line(tmp_path: Path) -> None:
@@ -76,6 +94,7 @@ def test_nothing_heavy_is_imported() -> None:
 def test_a_sample_of_the_real_archive(utkface: Path) -> None:
     summary = inspect(str(utkface), limit=300)
 
-    assert summary.files == 300
-    assert summary.usable >= 297
-    assert summary.sizes == {(200, 200): summary.usable}
+    used = summary.ledger.used.total()
+    assert summary.ledger.found == 300
+    assert used >= 290
+    assert summary.sizes == {(200, 200): used}

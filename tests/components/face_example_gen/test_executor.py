@@ -24,6 +24,7 @@ from components.face_example_gen.logic import (
 from components.face_example_gen.policy import DEFAULT_BALANCE, DEFAULT_POLICY, Balance, Policy
 from components.face_example_gen.rejects import BY_CHOICE, Reason, Reject
 from pipeline.errors import UserError
+from pipeline.inspect_data import inspect
 from schema import features
 
 from .conftest import WRITERS, Files, drawing, encoded, write_folder, write_tar
@@ -334,3 +335,16 @@ def test_a_few_hundred_real_photographs(utkface: Path, tmp_path: Path) -> None:
     assert all(counts[split] for split in features.SPLITS)
     ages = {value(example, features.AGE) for example in examples_of(examples, "train")}
     assert len(ages) > 30, "the sample is not spread over the archive"
+
+
+@pytest.mark.real_data
+def test_what_becomes_of_every_file_of_the_real_archive(utkface: Path, tmp_path: Path) -> None:
+    _, rejects = ingest(utkface, tmp_path / "out", shards=2)
+    found = ledger.parse((Path(rejects.uri) / ledger.LEDGER_FILE).read_text())
+
+    assert found.found == 19_079
+    assert found.rejected == {"bad_name": 3, "duplicate": 259, "label_conflict": 257}
+    splits = collections.Counter(cell.split for cell in found.used.elements())
+    assert splits == {"train": 11_885, "val": 1_494, "calib": 1_483, "test": 3_698}
+    assert not found.left_out
+    assert inspect(str(utkface)).ledger == found, "agegender data inspect says something else"

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from components.face_example_gen import ledger
 from pipeline import data_report, outcome
+from pipeline.errors import EXIT_DATA_GATE
 from pipeline.record import NodeRun
 from schema import features
 
@@ -42,7 +43,7 @@ def show(
         tool = near(Path(sys.executable).with_name("saved_model_cli"))
         command = f"{tool} show --all --dir {ended.served}"
         console.print(f"See what it answers: {command}", soft_wrap=True, markup=False)
-    else:
+    elif ended.exit_code != EXIT_DATA_GATE:  # whose story is the data report
         console.print(f"The whole story is in {near(log)}", soft_wrap=True)
     return ended.exit_code
 

@@ -198,7 +198,8 @@ def _last_first(folder: Path | str, below: str) -> list[tuple[os.DirEntry[str], 
 def _read_file(path: str, size: int) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read(size)
+            # Asked for more than there is, it would first make room for all of that.
+            return file.read(min(size, os.fstat(file.fileno()).st_size))
     except OSError as error:
         raise _UnreadableError(error.strerror) from error
 
@@ -230,7 +231,7 @@ def _stream_members(stream: IO[bytes] | gzip.GzipFile) -> Iterator[_Member]:
 
 def _read_tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo, size: int) -> bytes:
     file = archive.extractfile(info)
-    return file.read(size) if file else b""
+    return file.read(min(size, info.size)) if file else b""  # as in _read_file
 
 
 class _StrictTarInfo(tarfile.TarInfo):

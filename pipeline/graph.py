@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from components.data_report.component import DataReport
 from tfx.components.distribution_validator.component import DistributionValidator
 from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_validator.component import ExampleValidator
@@ -20,6 +19,7 @@ from tfx.types.channel import BaseChannel
 from components.baseline.component import Baseline
 from components.champion.component import Champion
 from components.data_gate.component import DataGate
+from components.data_report.component import DataReport
 from components.face_example_gen.component import FaceExampleGen
 from components.publisher.component import Publisher
 from components.selector.component import Judged, Selector

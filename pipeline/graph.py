@@ -44,6 +44,7 @@ CODE: Mapping[str, tuple[str, ...]] = {
     "DataGate": ("components.data_gate", "components.data_report.verdict"),
     "Transform": ("trainer.preprocessing", "schema.features"),
     "Trainer": ("trainer", "schema.features"),
+    "Evaluator": ("pipeline.metrics", "schema"),
     "Champion": (
         "components.champion",
         "schema.features",
@@ -51,7 +52,7 @@ CODE: Mapping[str, tuple[str, ...]] = {
         "trainer.export",
         "trainer.preprocessing",
     ),
-    "Selector": ("components.selector", "pipeline.evaluation", "trainer.score"),
+    "Selector": ("components.selector", "pipeline.evaluation", "schema.features", "trainer.score"),
     "ServableCheck": ("components.servable_check", "schema.features"),
     "Publisher": ("components.publisher", "serving.versions"),
 }
@@ -116,14 +117,16 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         code_fingerprint=bound.code["Champion"],
     )
     # No thresholds: the champion is measured, not judged.
-    champion_evaluator = _evaluator("champion", champion, examples, schema, None)
+    champion_evaluator = _evaluator(settings, bound, "champion", champion, examples, schema)
     nodes: list[BaseNode] = [
         examples, schema, statistics, *judging, transform, champion, champion_evaluator,
     ]  # fmt: skip
     judged: dict[str, Judged] = {}
     for candidate in settings.candidates:
         trainer = _trainer(settings, bound, FAMILY_OF[candidate], transform, schema)
-        evaluator = _evaluator(candidate, trainer, examples, schema, settings.thresholds)
+        evaluator = _evaluator(
+            settings, bound, candidate, trainer, examples, schema, settings.thresholds
+        )
         judged[candidate] = Judged(
             model=trainer.outputs["model"],
             model_run=trainer.outputs["model_run"],
@@ -136,6 +139,7 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         champion_model=champion.outputs["model"],
         champion_evaluation=champion_evaluator.outputs["evaluation"],
         thresholds=settings.thresholds,
+        slices=settings.slices,
         tolerance=settings.selection.tolerance,
         code_fingerprint=bound.code["Selector"],
     )
@@ -261,17 +265,22 @@ def _trainer(
 
 
 def _evaluator(
+    settings: Settings,
+    bound: Bindings,
     name: str,
     source: BaseNode,
     examples: FaceExampleGen,
     schema: ImportSchemaGen,
-    thresholds: Thresholds | None,
+    thresholds: Thresholds | None = None,
 ) -> Evaluator:
     """Measures the model of `source` on the raw test faces, and judges it when it can."""
     return Evaluator(
         examples=examples.outputs["examples"],
         model=source.outputs["model"],
         schema=schema.outputs["schema"],
-        eval_config=evaluation.eval_config(thresholds),
+        eval_config=evaluation.eval_config(
+            thresholds, settings.age_groups, bound.code["Evaluator"]
+        ),
+        module_path=evaluation.MODULE,
         example_splits=["test"],
     ).with_id(f"Evaluator_{name}")

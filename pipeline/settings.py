@@ -11,7 +11,9 @@ from pydantic import BaseModel, Field, ValidationError
 from components.data_report.expectations import Rule, defaults
 from components.face_example_gen.policy import Balance, Policy
 from components.selector.logic import Thresholds
+from components.selector.slices import SliceLimits
 from pipeline.errors import EXIT_USAGE, UserError
+from schema.age_groups import Scheme
 from trainer.hyperparameters import Hyperparameters, Strict
 
 Candidate = Literal["multitask"]
@@ -69,7 +71,9 @@ class Settings(Strict):
     expectations: dict[str, Rule] = Field(description="what the data gate asks of the data")
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)] = ("multitask",)
     training: Hyperparameters = Hyperparameters()
+    age_groups: Scheme = Field("decades", description="how the served age_group groups ages")
     thresholds: Thresholds
+    slices: SliceLimits = SliceLimits()
     selection: Selection = Selection()
     check: Check = Check()
     serving: Serving = Serving()

@@ -47,12 +47,15 @@ AGE_GROUPS: Final = (
 )
 AGE_GROUP_BOUNDS: Final = _GROUP_BOUNDS[1:]
 
-# Thirds of UTKFace (11,885 faces of split train). Fixed, so that a level means the same in other data,
-# and figures by level can be compared.
+# Thirds of UTKFace (11,885 faces of split train). Fixed, so that a level means the same in other
+# data, and figures by level can be compared.
 BRIGHTNESS_LEVELS: Final = ("dark", "medium", "bright")
 SHARPNESS_LEVELS: Final = ("blurred", "medium", "sharp")
 _BRIGHTNESS_CUTS: Final = (0.441, 0.538)
 _SHARPNESS_CUTS: Final = (1.360, 1.680)
+
+# No feature of the data: the age group of the age a model answers, which TFMA slices by too.
+PREDICTED_AGE_GROUP: Final = "predicted_age_group"
 
 # What a servable answers, per face.
 OUT_AGE: Final = "age"  # years

@@ -125,11 +125,11 @@ def _expected_calibration_error(name: str, output_names: list[str] | None = None
     histogram = calibration_histogram.calibration_histogram(output_name=output)
 
     def result(metrics: Mapping[Any, Any]) -> dict[Any, float]:
-        buckets = [
-            (one.weighted_examples, one.weighted_predictions, one.weighted_labels)
-            for one in metrics[histogram[-1].keys[0]]
-        ]
-        return {key: expected_calibration_error(*zip(*buckets, strict=True))}
+        buckets = metrics[histogram[-1].keys[0]]
+        examples = [one.weighted_examples for one in buckets]
+        predictions = [one.weighted_predictions for one in buckets]
+        labels = [one.weighted_labels for one in buckets]
+        return {key: expected_calibration_error(examples, predictions, labels)}
 
     return [*histogram, metric_types.DerivedMetricComputation(keys=[key], result=result)]
 
@@ -156,11 +156,10 @@ class _Faces(metric_types.Preprocessor):
         true_age = _number(labels[features.OUT_AGE])
         group = np.asarray(answers[features.OUT_AGE_GROUP]).item().decode()
         face = Face(
-            true_age,
-            *(
-                _number(answers[name])
-                for name in (features.OUT_AGE, features.OUT_AGE_LOW, features.OUT_AGE_HIGH)
-            ),
+            true_age=true_age,
+            age=_number(answers[features.OUT_AGE]),
+            age_low=_number(answers[features.OUT_AGE_LOW]),
+            age_high=_number(answers[features.OUT_AGE_HIGH]),
             group_is_right=(
                 float(group == group_of(true_age, self._scheme))
                 if group in GROUPS[self._scheme]

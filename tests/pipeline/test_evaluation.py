@@ -22,7 +22,8 @@ def faces():
     age = random.integers(0, 100, count)
     gender = random.integers(0, 2, count)
     race = np.arange(count) % 5
-    error = np.where(race == 0, 14.0, 4.0) * random.choice([-1, 1], count)
+    size = np.where(race == 0, 14.0, np.where(np.arange(count) % 2, 7.0, 2.0))
+    error = size * random.choice([-1, 1], count)
     right = np.where(np.arange(count) % 8 == 0, -1, 1)
     female = 0.5 + right * (gender - 0.5) * random.uniform(0.1, 0.9, count)
     # The model reads text, so numpy must see the figures as rounded there.

@@ -100,7 +100,7 @@ def intervals(figures: Figures) -> dict[str, tuple[float, float]]:
         return {}
     mae, accuracy = figures["age_mae"], figures["gender_accuracy"]
     error = math.sqrt(max(figures["age_mse"] - mae**2, 0) / (count - 1))
-    reach = stats.norm.ppf((1 + CONFIDENCE) / 2) * error
+    reach = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * error
     right = stats.binomtest(round(accuracy * count), count)
     share = right.proportion_ci(CONFIDENCE, method="wilson")
     return {

@@ -51,3 +51,11 @@ def check(model: str, hyper: Hyperparameters) -> None:
             "or .h5",
             EXIT_USAGE,
         )
+
+
+def fingerprint(model: str, hyper: Hyperparameters) -> str:
+    """Changes with the file a model starts from; "" where it starts from none."""
+    if not starts_trained(model, hyper) or hyper.transfer.weights == IMAGENET:
+        return ""
+    found = Path(hyper.transfer.weights).expanduser().stat()
+    return f"{found.st_size}-{found.st_mtime_ns}"

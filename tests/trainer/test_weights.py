@@ -35,3 +35,18 @@ def test_others_are_let_pass(tmp_path: Path) -> None:
         check(model, "none")
     check("transfer_resnet50", "imagenet")
     check("multitask_cnn", "nowhere.h5")
+
+
+def test_another_file_is_another_fingerprint(tmp_path: Path) -> None:
+    path = tmp_path / "some.weights.h5"
+
+    def fingerprint(wanted: str) -> str:
+        return weights.fingerprint(
+            "transfer_vgg16", Hyperparameters(transfer=Transfer(weights=wanted))
+        )
+
+    path.write_bytes(b"1")
+    first = fingerprint(str(path))
+    path.write_bytes(b"12")
+    assert "" != first != fingerprint(str(path))
+    assert fingerprint("none") == fingerprint("imagenet") == ""

@@ -18,8 +18,11 @@ from schema import features
 from trainer.metrics import calibration_error, log_loss
 
 COVERAGE = 0.9
-# The shares whose quantiles an age head that knows them gives.
-LOW_SHARE, HIGH_SHARE = (1 - COVERAGE) / 2, (1 + COVERAGE) / 2
+# Of an age distribution, how much may lie below the interval that is corrected, and as much above.
+# Distributions learned from smoothed labels are too wide, and what is cut off at age 0 cannot be
+# drawn in: an inner interval that has to grow can end up narrower than an outer one that shrinks.
+LOW_SHARES = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4)
+POINT = 0.5  # both ends of the interval at the answer itself
 # Faces below which a group is calibrated with its neighbour: of 150 faces, coverage that is 0.9 on
 # average falls under 0.85 once in 40 draws of the calib split (Beta(136, 15)).
 SMALLEST_GROUP = 150
@@ -40,6 +43,7 @@ class AgeCalibration(Fitted):
     Attributes:
       method: how.
       coverage: the share of faces whose age the intervals hold.
+      low_share: of the age distribution, below the interval that is corrected, and above it.
       bounds: predicted ages, years, at which a further group begins.
       corrections: years by which each group's intervals grow at either end, [len(bounds) + 1].
       faces: of the calib split in each group.
@@ -47,6 +51,7 @@ class AgeCalibration(Fitted):
 
     method: Literal["conformalised quantiles", "split conformal"]
     coverage: float = COVERAGE
+    low_share: float
     bounds: tuple[float, ...]
     corrections: tuple[float, ...]
     faces: tuple[int, ...]
@@ -92,6 +97,7 @@ def fit_age(
     predicted: Floats,
     low: Floats,
     high: Floats,
+    low_share: float,
     bounds: Sequence[float],
     smallest: int = SMALLEST_GROUP,
 ) -> AgeCalibration:
@@ -102,6 +108,7 @@ def fit_age(
       predicted: ages in years.
       low: of the uncalibrated intervals, years; the predicted age where there are none.
       high: likewise.
+      low_share: how much of the age distribution is below `low`; POINT where there is none.
       bounds: predicted ages at which groups begin, ascending.
       smallest: faces below which a group is joined with its smaller neighbour.
 
@@ -114,9 +121,9 @@ def fit_age(
     group = _groups(predicted, kept)
     scores = np.maximum(low - true, true - high)
     by_group = [scores[group == index] for index in range(len(kept) + 1)]
-    is_point = np.array_equal(low, high)
     return AgeCalibration(
-        method="split conformal" if is_point else "conformalised quantiles",
+        method="split conformal" if low_share == POINT else "conformalised quantiles",
+        low_share=low_share,
         bounds=kept,
         corrections=tuple(conformal_quantile(one) for one in by_group),
         faces=tuple(len(one) for one in by_group),

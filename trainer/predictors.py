@@ -10,7 +10,7 @@ from keras import ops
 
 from schema import features
 from trainer import heads
-from trainer.calibration import HIGH_SHARE, LOW_SHARE, AgeCalibration, Calibration
+from trainer.calibration import AgeCalibration, Calibration
 from trainer.export import AGE_PROBABILITIES, Predictor
 
 Arrays = dict[str, npt.NDArray[Any]]  # [n] or [n, d] each, by name
@@ -25,21 +25,15 @@ def raw(model: keras.Model, pixels: tf.Tensor, mirror: bool = False) -> dict[str
       mirror: answer with the mean over the pictures and their mirror images.
 
     Returns:
-      `age` in years with `age_low` and `age_high`, the quantiles that a distribution gives or the
-      age itself, and `gender`, the logit of "female": float [n] each; `age_probabilities`, float
-      [n, 117], of a distribution.
+      `age` in years and `gender`, the logit of "female": float [n] each; `age_probabilities`, float
+      [n, 117], where the head gives a distribution.
     """
     answer = _direct(model, pixels)
     if mirror:
         mirrored = _direct(model, tf.reverse(pixels, [2]))
         answer = {name: (answer[name] + mirrored[name]) / 2 for name in answer}
     if AGE_PROBABILITIES in answer:
-        shares = answer[AGE_PROBABILITIES]
-        answer[features.AGE] = heads.mean_age(shares)
-        answer[features.OUT_AGE_LOW] = heads.age_quantile(shares, LOW_SHARE)
-        answer[features.OUT_AGE_HIGH] = heads.age_quantile(shares, HIGH_SHARE)
-    elif features.AGE in answer:
-        answer[features.OUT_AGE_LOW] = answer[features.OUT_AGE_HIGH] = answer[features.AGE]
+        answer[features.AGE] = heads.mean_age(answer[AGE_PROBABILITIES])
     return answer
 
 
@@ -57,8 +51,22 @@ def _direct(model: keras.Model, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
     return answer
 
 
+def interval(answer: dict[str, tf.Tensor], low_share: float) -> tuple[tf.Tensor, tf.Tensor]:
+    """The uncalibrated ends of an interval, years, float [n] each.
+
+    They are the quantiles of a distribution at `low_share` and `1 - low_share`; the age itself
+    where there is no distribution.
+    """
+    if AGE_PROBABILITIES not in answer:
+        return answer[features.AGE], answer[features.AGE]
+    low, high = (
+        heads.age_quantile(answer[AGE_PROBABILITIES], share) for share in (low_share, 1 - low_share)
+    )
+    return low, high
+
+
 def calibrated(answer: dict[str, tf.Tensor], calibration: Calibration) -> dict[str, tf.Tensor]:
-    """The answers of `raw` with honest intervals, and P(female) in place of its logit."""
+    """The answers of `raw` with `age_low` and `age_high`, and P(female) in place of its logit."""
     answer = dict(answer)
     if calibration.age:
         answer |= _intervals(answer, calibration.age)
@@ -72,9 +80,9 @@ def _intervals(answer: dict[str, tf.Tensor], fitted: AgeCalibration) -> dict[str
     age = tf.convert_to_tensor(answer[features.AGE])
     group = tf.searchsorted(tf.constant(fitted.bounds, tf.float32), age, side="right")
     correction = tf.gather(tf.constant(fitted.corrections, tf.float32), group)
-    # A negative correction may draw an interval off its own age.
-    low = tf.minimum(answer[features.OUT_AGE_LOW] - correction, age)
-    high = tf.maximum(answer[features.OUT_AGE_HIGH] + correction, age)
+    low, high = interval(answer, fitted.low_share)
+    # The mean of a skewed distribution, or a negative correction, may lie outside.
+    low, high = tf.minimum(low - correction, age), tf.maximum(high + correction, age)
     return {
         features.OUT_AGE_LOW: tf.maximum(low, features.MIN_AGE),
         features.OUT_AGE_HIGH: tf.minimum(high, features.MAX_AGE),

@@ -3,10 +3,12 @@
 import math
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
@@ -24,14 +26,16 @@ from trainer import (
     runs,
     weights,
 )
-from trainer.calibration import Calibration
+from trainer.calibration import AgeCalibration, Calibration
 from trainer.callbacks import val_score
-from trainer.export import export_servable
+from trainer.export import AGE_PROBABILITIES, export_servable
 from trainer.fitting import Fitted, fit
 from trainer.hyperparameters import Hyperparameters
 from trainer.predictors import Arrays
 
 EVALUATION_BATCH = 256
+
+Labelled = tuple[Arrays, Arrays]  # labels, and the answers of predictors.raw
 
 
 def run_fn(fn_args: FnArgs) -> None:
@@ -59,7 +63,7 @@ def run_fn(fn_args: FnArgs) -> None:
     on_val = predictors.collect(answer, val)
     # A training that diverged is refused before anything is calibrated.
     _finite(figures_of(*on_val))
-    found = calibrate(*predictors.collect(answer, calib), groups)
+    found = calibrate(predictors.collect(answer, calib), on_val, groups)
     val_figures = _finite(figures_of(on_val[0], on_val[1], found))
     figures = {
         "model": name,
@@ -90,21 +94,42 @@ def run_fn(fn_args: FnArgs) -> None:
 
 
 def calibrate(
-    labels: Arrays, answers: Arrays, groups: age_groups.Scheme = "decades"
+    on_calib: Labelled, on_val: Labelled, groups: age_groups.Scheme = "decades"
 ) -> Calibration:
-    """What the calib split says of uncalibrated answers (see predictors.raw), [n] each."""
+    """What the calib split says of uncalibrated answers (see predictors.raw).
+
+    Args:
+      on_calib: labels and answers of split calib, which alone decides what is promised.
+      on_val: of split val, which decides by which quantiles of an age distribution: by those whose
+        intervals are narrowest there.
+      groups: of predicted age, which are calibrated apart.
+    """
+    labels, answers = on_calib
     age = gender = None
     if features.AGE in answers:
-        age = calibration.fit_age(
-            labels[features.AGE],
-            answers[features.AGE],
-            answers[features.OUT_AGE_LOW],
-            answers[features.OUT_AGE_HIGH],
-            age_groups.bounds(groups),
-        )
+        bounds = age_groups.bounds(groups)
+        is_distribution = AGE_PROBABILITIES in answers
+        shares = calibration.LOW_SHARES if is_distribution else (calibration.POINT,)
+        narrowest = min(shares, key=lambda share: _width(on_val, share, bounds))
+        age = _fit_age(on_calib, narrowest, bounds)
     if features.GENDER in answers:
         gender = calibration.fit_gender(labels[features.GENDER], answers[features.GENDER])
     return Calibration(age=age, gender=gender)
+
+
+def _fit_age(data: Labelled, low_share: float, bounds: Sequence[float]) -> AgeCalibration:
+    labels, answers = data
+    low, high = (np.asarray(end) for end in predictors.interval(answers, low_share))
+    return calibration.fit_age(
+        labels[features.AGE], answers[features.AGE], low, high, low_share, bounds
+    )
+
+
+def _width(data: Labelled, low_share: float, bounds: Sequence[float]) -> float:
+    """The mean width of intervals that were calibrated on the same faces, years."""
+    found = Calibration(age=_fit_age(data, low_share, bounds))
+    out = predictors.calibrated(data[1], found)
+    return float(np.mean(out[features.OUT_AGE_HIGH] - out[features.OUT_AGE_LOW]))
 
 
 def figures_of(

@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
-from scipy.stats import norm
 
 from schema import features
+from trainer import training
 from trainer.calibration import (
     COVERAGE,
-    HIGH_SHARE,
-    LOW_SHARE,
+    LOW_SHARES,
+    POINT,
     AgeCalibration,
     Calibration,
     conformal_quantile,
@@ -17,7 +17,9 @@ from trainer.calibration import (
     fit_gender,
     merged,
 )
-from trainer.predictors import calibrated
+from trainer.heads import AGE_BINS
+from trainer.predictors import calibrated, interval
+from trainer.training import calibrate
 
 BOUNDS = (15, 26, 40, 60)
 
@@ -40,60 +42,92 @@ def test_too_few_faces_promise_nothing() -> None:
 
 
 def simulated(
-    count: int, seed: int, quantiles: bool, trust: float = 0.6
+    count: int, seed: int, distribution: bool, trust: float = 1.0
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Ages whose error grows with age, and a model too sure (or too modest) of itself."""
     random = np.random.default_rng(seed)
     predicted = random.gamma(3.0, 12.0, count).clip(1, 110)
     spread = 1 + predicted / 8
-    true = predicted + random.normal(0, spread)
-    margin = trust * spread * norm.ppf(HIGH_SHARE) * quantiles
-    answer = {"age": predicted, "age_low": predicted - margin, "age_high": predicted + margin}
-    return true, {name: values.astype(np.float32) for name, values in answer.items()}
+    true = (predicted + random.normal(0, spread)).clip(0, 116)
+    answer = {"age": predicted.astype(np.float32)}
+    if distribution:
+        away = (np.arange(AGE_BINS) - predicted[:, None]) / (trust * spread[:, None])
+        bell = np.exp(-0.5 * away**2)
+        shares = bell / bell.sum(axis=1, keepdims=True)
+        answer["age_probabilities"] = shares.astype(np.float32)
+    return true, answer
 
 
-def coverage(true: np.ndarray, answer: dict[str, np.ndarray], fitted: AgeCalibration) -> np.ndarray:
-    out = calibrated(answer, Calibration(age=fitted))
-    # The served interval ends at the ages there are; these simulated ages do not.
-    true = true.clip(features.MIN_AGE, features.MAX_AGE)
+def fit(
+    true: np.ndarray, answer: dict[str, np.ndarray], bounds: tuple[int, ...] = BOUNDS
+) -> AgeCalibration:
+    low_share = 0.2 if "age_probabilities" in answer else POINT
+    low, high = (np.asarray(end) for end in interval(answer, low_share))
+    return fit_age(true, answer["age"], low, high, low_share, bounds)
+
+
+def held(true: np.ndarray, answer: dict[str, np.ndarray], found: Calibration) -> np.ndarray:
+    """Whether each age is in its interval."""
+    out = calibrated(answer, found)
     return (out["age_low"].numpy() <= true) & (true <= out["age_high"].numpy())
 
 
 @pytest.mark.parametrize("trust", [0.6, 1.5])
-@pytest.mark.parametrize("quantiles", [True, False])
+@pytest.mark.parametrize("distribution", [True, False])
 def test_unseen_faces_of_every_group_are_covered_and_not_many_more(
-    quantiles: bool, trust: float
+    distribution: bool, trust: float
 ) -> None:
-    true, answer = simulated(3000, 0, quantiles, trust)
-    fitted = fit_age(true, answer["age"], answer["age_low"], answer["age_high"], BOUNDS)
-    assert fitted.method == ("conformalised quantiles" if quantiles else "split conformal")
-    unseen, asked = simulated(20000, 1, quantiles, trust)
-    held = coverage(unseen, asked, fitted)
-    assert 0.885 < held.mean() < 0.915
+    fitted = fit(*simulated(3000, 0, distribution, trust))
+    assert fitted.method == ("conformalised quantiles" if distribution else "split conformal")
+    unseen, asked = simulated(20000, 1, distribution, trust)
+    inside = held(unseen, asked, Calibration(age=fitted))
+    assert 0.885 < inside.mean() < 0.915
     group = np.searchsorted(BOUNDS, asked["age"], side="right")
     for index in range(len(BOUNDS) + 1):
-        assert 0.85 < held[group == index].mean() < 0.95
+        assert 0.85 < inside[group == index].mean() < 0.95
 
 
 def test_one_correction_for_all_would_fail_the_old() -> None:
-    true, answer = simulated(3000, 0, quantiles=False)
-    fitted = fit_age(true, answer["age"], answer["age"], answer["age"], ())
-    unseen, asked = simulated(20000, 1, quantiles=False)
-    assert coverage(unseen, asked, fitted)[asked["age"] >= 60].mean() < 0.8
+    fitted = fit(*simulated(3000, 0, distribution=False), bounds=())
+    unseen, asked = simulated(20000, 1, distribution=False)
+    inside = held(unseen, asked, Calibration(age=fitted))
+    assert inside[asked["age"] >= 60].mean() < 0.8
+
+
+@pytest.mark.parametrize("trust", [2.5, 4.0])
+def test_the_quantiles_are_those_of_the_narrowest_intervals_on_val(trust: float) -> None:
+    val, calib, unseen = (simulated(2000, seed, True, trust) for seed in (0, 1, 2))
+
+    def labelled(data: tuple[np.ndarray, dict[str, np.ndarray]]) -> training.Labelled:
+        return {"age": data[0]}, data[1]
+
+    def width(found: Calibration) -> float:
+        out = calibrated(unseen[1], found)
+        return float(np.mean(out["age_high"] - out["age_low"]))
+
+    found = calibrate(labelled(calib), labelled(val), "five")
+    assert found.age
+    fixed = [
+        Calibration(age=training._fit_age(labelled(calib), share, found.age.bounds))
+        for share in LOW_SHARES
+    ]
+    widths = [width(one) for one in fixed]
+    assert max(widths) > 1.03 * min(widths)
+    assert width(found) < 1.01 * min(widths)
+    assert 0.88 < held(*unseen, found).mean() < 0.92
 
 
 def test_an_interval_holds_its_own_age_and_ends_with_the_ages_there_are() -> None:
     fitted = AgeCalibration(
-        method="conformalised quantiles", bounds=(50.0,), corrections=(-9.0, 30.0), faces=(9, 9)
+        method="split conformal",
+        low_share=POINT,
+        bounds=(50.0,),
+        corrections=(-9.0, 30.0),
+        faces=(9, 9),
     )
-    answer = {
-        "age": np.array([20.0, 100.0], np.float32),
-        "age_low": np.array([18.0, 80.0], np.float32),
-        "age_high": np.array([30.0, 110.0], np.float32),
-    }
-    out = calibrated(answer, Calibration(age=fitted))
-    np.testing.assert_allclose(out["age_low"], [20, 50])
-    np.testing.assert_allclose(out["age_high"], [21, 116])
+    out = calibrated({"age": np.array([20.0, 100.0], np.float32)}, Calibration(age=fitted))
+    np.testing.assert_allclose(out["age_low"], [20, 70])
+    np.testing.assert_allclose(out["age_high"], [20, 116])
 
 
 @settings(deadline=None)
@@ -122,15 +156,13 @@ def test_a_known_temperature_is_found_again() -> None:
     assert float(out["gender"][0]) == pytest.approx(expit(2.0 / fitted.temperature))
 
 
-@pytest.mark.parametrize("fit", [fit_gender, lambda a, b: fit_age(a, b, b, b, BOUNDS)])
+@pytest.mark.parametrize("fit", [fit_gender, lambda a, b: fit_age(a, b, b, b, POINT, BOUNDS)])
 def test_no_faces_are_an_error(fit: object) -> None:
     with pytest.raises(ValueError, match="calib"):
         fit(np.array([]), np.array([]))  # type: ignore[operator]
 
 
 def test_it_is_read_back_as_it_was_written() -> None:
-    true, answer = simulated(300, 0, quantiles=True)
-    age = fit_age(true, answer["age"], answer["age_low"], answer["age_high"], BOUNDS)
-    assert age.coverage == pytest.approx(HIGH_SHARE - LOW_SHARE)
+    age = fit(*simulated(300, 0, distribution=True))
     found = Calibration(age=age, gender=fit_gender(np.float32([0, 1, 1]), np.float32([-1, 2, -3])))
     assert Calibration.model_validate_json(found.model_dump_json()) == found

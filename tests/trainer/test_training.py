@@ -125,8 +125,6 @@ def test_a_mirrored_answer_is_the_same_for_a_mirror_image() -> None:
         np.testing.assert_allclose(mean[name], (plain[name] + flipped[name]) / 2, rtol=1e-4)
         np.testing.assert_allclose(mean[name], same[name], rtol=1e-4)
         assert not np.allclose(plain[name], flipped[name], rtol=1e-6)
-    assert (mean["age_low"] < mean["age"]).numpy().all()
-    assert (mean["age"] < mean["age_high"]).numpy().all()
 
 
 def test_an_empty_split_is_named() -> None:

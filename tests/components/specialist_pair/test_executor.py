@@ -15,7 +15,11 @@ from trainer.calibration import AgeCalibration, Calibration, GenderCalibration
 from trainer.hyperparameters import Architecture, Hyperparameters
 
 AGE = AgeCalibration(
-    method="conformalised quantiles", bounds=(50.0,), corrections=(1.5, -2.5), faces=(9, 9)
+    method="conformalised quantiles",
+    low_share=0.2,
+    bounds=(50.0,),
+    corrections=(1.5, -2.5),
+    faces=(9, 9),
 )
 GENDER = GenderCalibration(
     temperature=2.0, faces=9, log_loss_before=1, log_loss_after=1, ece_before=1, ece_after=1

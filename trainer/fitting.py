@@ -220,4 +220,14 @@ def in_float32(model: keras.Model) -> keras.Model:
 
     plain = keras.models.clone_model(model, clone_function=copy, recursive=True)
     plain.set_weights(model.get_weights())
+    _settle(plain)
     return plain
+
+
+def _settle(model: keras.Model) -> None:
+    """Makes Normalization layers, as EfficientNets have, work by the weights they were given."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            _settle(layer)
+        elif isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()

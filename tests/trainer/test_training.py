@@ -103,6 +103,17 @@ def test_the_copy_in_float32_keeps_the_weights_and_the_answers() -> None:
     np.testing.assert_allclose(plain(pixels)["age"], mixed(pixels)["age"], atol=0.05)
 
 
+def test_a_normalization_inside_the_backbone_is_copied_too() -> None:
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, 8)).astype(np.float32)
+    norm = keras.layers.Normalization()
+    norm.adapt(pixels)
+    given = keras.Input((8,))
+    inner = keras.Sequential([keras.Input((8,)), norm])
+    model = keras.Model(given, {"age": keras.layers.Dense(1)(inner(given))})
+    copied = fitting.in_float32(model)
+    np.testing.assert_allclose(copied(pixels)["age"], model(pixels)["age"], rtol=1e-5)
+
+
 def test_the_order_and_the_changes_differ_by_epoch_and_not_by_run() -> None:
     def epochs() -> list[np.ndarray]:
         batches = dataset.training_batches(

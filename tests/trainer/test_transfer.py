@@ -160,6 +160,16 @@ def test_without_weights_everything_is_trained_in_one_phase(weights: str) -> Non
     assert np.abs(norm.moving_mean).max() > 0
 
 
+def test_a_model_that_is_only_asked_does_not_learn(weights: str) -> None:
+    del weights
+    model = families.build(NAME, faces.SIZE, hyperparameters("none"))
+    pixels = faces.arrays(8, 0)[0].astype(np.float32)
+    before = backbone_weights(model)
+    model(pixels)
+    for name, values in backbone_weights(model).items():
+        np.testing.assert_array_equal(values, before[name])
+
+
 def test_weights_of_another_model_are_one_line(weights: str) -> None:
     hyper = hyperparameters(weights)
     with pytest.raises(UserError, match=r"tiny.weights.h5 holds no weights of vggface") as caught:

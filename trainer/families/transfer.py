@@ -1,7 +1,7 @@
 """transfer: a backbone that was trained elsewhere, an age head and a gender head."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from schema import features
 from trainer import heads, names
@@ -28,7 +28,10 @@ def build(name: str, store_size: int, hyper: Hyperparameters) -> keras.Model:
     backbone = BACKBONES[names.backbone(name)]
     size = hyper.transfer.input_size or max(store_size, SMALLEST)
     pixels = keras.Input((store_size, store_size, 3), name=features.PIXELS)
-    x = pixels if size == store_size else layers.Resizing(size, size)(pixels)
+    # Not layers.Resizing: a model that holds it is in training mode whenever it is not told.
+    x = pixels
+    if size != store_size:
+        x = ops.image.resize(x, (size, size), antialias=size < store_size)
     x = backbone.preprocess(x)
     trunk = body(backbone, hyper.transfer.weights, size)
     if starts_trained(name, hyper):

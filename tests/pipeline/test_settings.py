@@ -63,7 +63,7 @@ def test_a_wrong_setting_is_named_in_one_line(assignment: str, said: list[str]) 
 
 def test_a_models_own_settings_lie_upon_those_of_all() -> None:
     loaded = settings.load(
-        "sample",
+        "cpu",
         {},
         [
             "training.epochs=9",

@@ -17,7 +17,7 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from schema import features  # noqa: E402
-from trainer import devices, training  # noqa: E402
+from trainer import devices, families, fitting  # noqa: E402
 
 BATCHES = 24
 
@@ -40,8 +40,8 @@ def main() -> None:
     models = {}
     for policy in ("float32", "mixed_bfloat16"):
         keras.config.set_dtype_policy(policy)
-        models[policy] = training.build({"family": "multitask_cnn", "store_size": size}, hyper)
-        training.compile_model(models[policy], hyper, BATCHES * arguments.rounds)
+        models[policy] = families.build("multitask_cnn", size, hyper)
+        fitting.compile_model(models[policy], hyper, BATCHES * arguments.rounds)
     keras.config.set_dtype_policy("float32")
     seconds: dict[str, list[float]] = {policy: [] for policy in models}
     for turn in range(arguments.rounds + 1):

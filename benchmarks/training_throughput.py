@@ -27,7 +27,7 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from pipeline import record  # noqa: E402
-from trainer import dataset, training  # noqa: E402
+from trainer import dataset, families, fitting  # noqa: E402
 from trainer.augment import augment  # noqa: E402
 
 
@@ -59,8 +59,8 @@ def main() -> None:
     (pixels, labels) = next(iter(examples.batch(count)))
     arrays = pixels.numpy(), {name: values.numpy() for name, values in labels.items()}
     keras.utils.set_random_seed(hyper.seed)
-    model = training.build({"family": "multitask_cnn", "store_size": size}, hyper)
-    training.compile_model(model, hyper, steps * 100)
+    model = families.build("multitask_cnn", size, hyper)
+    fitting.compile_model(model, hyper, steps * 100)
 
     batches = dataset.training_batches(examples, hyper.batch_size, hyper.augmentation, hyper.seed)
     in_memory = (

@@ -9,36 +9,56 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from components.selector.logic import OVERALL, Thresholds
+from components.selector.logic import Thresholds
+from components.selector.slices import DIMENSIONS, OVERALL
 from schema import features
+from schema.age_groups import Scheme
 
 if TYPE_CHECKING:
     from tensorflow_model_analysis.proto import config_pb2
 
-SLICES = ((), (features.GENDER,), (features.RACE,), (features.AGE_GROUP,))
+SLICES = ((), *DIMENSIONS.values())
 
-# Our name for a metric -> TFMA's class. A new metric is one line here.
+# Whatever only TFMA can tell apart by name: metrics of our own, and extractors for TFX's Evaluator.
+MODULE = "pipeline.metrics"
+
+# Our name for a metric -> its class, TFMA's or MODULE's. A new metric is one line here.
 AGE_METRICS = {
     "age_mae": "MeanAbsoluteError",
     "age_mse": "MeanSquaredError",
     "age_mean": "MeanPrediction",
     "examples": "ExampleCount",
+    "face_figures": "FaceFigures",  # many at once: see pipeline.metrics.FACE_FIGURES
 }
 GENDER_METRICS = {
     "gender_accuracy": "BinaryAccuracy",
     "gender_auc": "AUC",
     "gender_precision": "Precision",
     "gender_recall": "Recall",
+    "gender_f1": "F1Score",
     "gender_calibration": "Calibration",
+    "gender_ece": "ExpectedCalibrationError",
     "female_share": "MeanLabel",
 }
 
 
-def eval_config(thresholds: Thresholds | None) -> config_pb2.EvalConfig:
-    """What an Evaluator measures on raw examples; without thresholds it only measures."""
+def eval_config(
+    thresholds: Thresholds | None, age_groups: Scheme = "decades", code: str = ""
+) -> config_pb2.EvalConfig:
+    """What an Evaluator measures on raw examples.
+
+    Args:
+      thresholds: what it judges by; without, it only measures.
+      age_groups: the scheme that served age groups are held against.
+      code: a digest of MODULE, so that caching sees it change.
+    """
     from tensorflow_model_analysis.proto import config_pb2
 
     bounds = _bounds(thresholds)
+    ours = {
+        "FaceFigures": {"age_groups": age_groups, "code": code},
+        "ExpectedCalibrationError": {"code": code},
+    }
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
@@ -57,7 +77,8 @@ def eval_config(thresholds: Thresholds | None) -> config_pb2.EvalConfig:
                 metrics=[
                     config_pb2.MetricConfig(
                         class_name=class_name,
-                        config=json.dumps({"name": name}),
+                        module=MODULE if class_name in ours else "",
+                        config=json.dumps({"name": name, **ours.get(class_name, {})}),
                         per_slice_thresholds=_overall_only(bounds.get(name)),
                     )
                     for name, class_name in metrics.items()
@@ -107,9 +128,10 @@ def _overall_only(bound: dict[str, float] | None) -> list[Any]:
 def read_metrics(evaluation_uri: str) -> dict[str, dict[str, float]]:
     """Every figure an Evaluator wrote, by slice and metric.
 
-    Slices are "overall", "gender=1", "race=0", "age_group=20-29". A metric that a slice does not
-    define (the AUC of faces of one gender) is NaN. `age_mean` is of the answers, in years;
-    `female_share` of the labels; `gender_calibration` is female answers per female label.
+    Slices are "overall", "gender=1", "race=0", "race=0,gender=1", "age_group=20-29" and so on. A
+    metric that a slice does not define (the AUC of faces of one gender) is NaN. `age_mean` is of
+    the answers, in years; `female_share` of the labels; `gender_calibration` is female answers per
+    female label; see `pipeline.metrics` for what TFMA does not measure itself.
     """
     import tensorflow_model_analysis as tfma
 
@@ -129,11 +151,13 @@ def _figures(record: Any) -> dict[str, float]:
 
 
 def _slice_name(key: Any) -> str:
-    parts = []
+    values = {}
     for single in key.single_slice_keys:
         value = getattr(single, single.WhichOneof("kind"))
-        parts.append(f"{single.column}={value.decode() if isinstance(value, bytes) else value}")
-    return ",".join(parts) or OVERALL
+        values[single.column] = value.decode() if isinstance(value, bytes) else value
+    # TFMA orders the columns of a crossed slice as it likes.
+    columns = next((keys for keys in SLICES if set(keys) == set(values)), tuple(values))
+    return ",".join(f"{column}={values[column]}" for column in columns) or OVERALL
 
 
 def failed_thresholds(evaluation_uri: str) -> list[str]:

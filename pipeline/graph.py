@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tfx.components.distribution_validator.component import DistributionValidator
 from tfx.components.evaluator.component import Evaluator
@@ -25,9 +25,11 @@ from components.publisher.component import Publisher
 from components.selector.component import Judged, Selector
 from components.selector.logic import Thresholds
 from components.servable_check.component import ServableCheck
+from components.specialist_pair.component import SpecialistPair
 from pipeline import evaluation, validation
-from pipeline.settings import FAMILY_OF, Settings
+from pipeline.settings import Settings, made_of
 from schema import features
+from trainer.names import TrainedModel
 
 PIPELINE_NAME = features.MODEL_NAME
 
@@ -43,16 +45,32 @@ CODE: Mapping[str, tuple[str, ...]] = {
     ),
     "DataGate": ("components.data_gate", "components.data_report.verdict"),
     "Transform": ("trainer.preprocessing", "schema.features"),
-    "Trainer": ("trainer", "schema.features"),
+    "Trainer": ("trainer", "schema.age_groups", "schema.features"),
+    "SpecialistPair": (
+        "components.specialist_pair",
+        "schema.age_groups",
+        "schema.features",
+        "trainer.callbacks",
+        "trainer.calibration",
+        "trainer.export",
+        "trainer.heads",
+        "trainer.metrics",
+        "trainer.predictors",
+        "trainer.preprocessing",
+        "trainer.runs",
+        "trainer.score",
+    ),
+    "Evaluator": ("pipeline.metrics", "schema"),
     "Champion": (
         "components.champion",
+        "schema.age_groups",
         "schema.features",
         "serving.versions",
         "trainer.export",
         "trainer.preprocessing",
     ),
-    "Selector": ("components.selector", "pipeline.evaluation", "trainer.score"),
-    "ServableCheck": ("components.servable_check", "schema.features"),
+    "Selector": ("components.selector", "pipeline.evaluation", "schema.features", "trainer.score"),
+    "ServableCheck": ("components.servable_check", "schema.age_groups", "schema.features"),
     "Publisher": ("components.publisher", "serving.versions"),
 }
 
@@ -71,6 +89,7 @@ class Bindings:
       model_dir: the folder of served versions.
       serving_state: changes when what is served does.
       code: digests of each node's code, keyed as CODE is.
+      weights: changes, for a trained model that starts from a file, when that file does.
       accept_reason: why the data are accepted whatever the verdict on them; "" when they are not.
       accepted_by: who says so.
     """
@@ -84,6 +103,7 @@ class Bindings:
     model_dir: str
     serving_state: str
     code: Mapping[str, str]
+    weights: Mapping[str, str] = field(default_factory=dict)
     accept_reason: str = ""
     accepted_by: str = ""
 
@@ -116,26 +136,37 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         code_fingerprint=bound.code["Champion"],
     )
     # No thresholds: the champion is measured, not judged.
-    champion_evaluator = _evaluator("champion", champion, examples, schema, None)
+    champion_evaluator = _evaluator(settings, bound, "champion", champion, examples, schema)
     nodes: list[BaseNode] = [
         examples, schema, statistics, *judging, transform, champion, champion_evaluator,
     ]  # fmt: skip
+    trainers = {
+        model: _trainer(settings, bound, model, transform, schema)
+        for model in settings.trained_models
+    }
+    nodes += trainers.values()
     judged: dict[str, Judged] = {}
     for candidate in settings.candidates:
-        trainer = _trainer(settings, bound, FAMILY_OF[candidate], transform, schema)
-        evaluator = _evaluator(candidate, trainer, examples, schema, settings.thresholds)
+        source: BaseNode = trainers[made_of(candidate)[0]]
+        if candidate == "specialists":
+            source = _specialist_pair(settings, bound, trainers, transform)
+            nodes.append(source)
+        evaluator = _evaluator(
+            settings, bound, candidate, source, examples, schema, settings.thresholds
+        )
         judged[candidate] = Judged(
-            model=trainer.outputs["model"],
-            model_run=trainer.outputs["model_run"],
+            model=source.outputs["model"],
+            model_run=source.outputs["model_run"],
             evaluation=evaluator.outputs["evaluation"],
             blessing=evaluator.outputs["blessing"],
         )
-        nodes += [trainer, evaluator]
+        nodes.append(evaluator)
     selector = Selector(
         candidates=judged,
         champion_model=champion.outputs["model"],
         champion_evaluation=champion_evaluator.outputs["evaluation"],
         thresholds=settings.thresholds,
+        slices=settings.slices,
         tolerance=settings.selection.tolerance,
         code_fingerprint=bound.code["Selector"],
     )
@@ -240,7 +271,7 @@ def _transform(
 def _trainer(
     settings: Settings,
     bound: Bindings,
-    family: str,
+    model: TrainedModel,
     transform: Transform,
     schema: ImportSchemaGen,
 ) -> Trainer:
@@ -252,26 +283,49 @@ def _trainer(
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["val", "calib"]),
         custom_config={
-            "family": family,
+            "model": model,
             "store_size": settings.image.store_size,
-            "hyperparameters": settings.training.model_dump(mode="json"),
+            "age_groups": settings.age_groups,
+            "hyperparameters": settings.hyperparameters(model).model_dump(mode="json"),
+            "weights_fingerprint": bound.weights.get(model, ""),
             "code_fingerprint": bound.code["Trainer"],
         },
-    ).with_id(f"Trainer_{family}")
+    ).with_id(f"Trainer_{model}")
+
+
+def _specialist_pair(
+    settings: Settings,
+    bound: Bindings,
+    trainers: Mapping[TrainedModel, Trainer],
+    transform: Transform,
+) -> SpecialistPair:
+    gender, age = made_of("specialists")
+    return SpecialistPair(
+        gender_model_run=trainers[gender].outputs["model_run"],
+        age_model_run=trainers[age].outputs["model_run"],
+        transform_graph=transform.outputs["transform_graph"],
+        age_groups=settings.age_groups,
+        code_fingerprint=bound.code["SpecialistPair"],
+    )
 
 
 def _evaluator(
+    settings: Settings,
+    bound: Bindings,
     name: str,
     source: BaseNode,
     examples: FaceExampleGen,
     schema: ImportSchemaGen,
-    thresholds: Thresholds | None,
+    thresholds: Thresholds | None = None,
 ) -> Evaluator:
     """Measures the model of `source` on the raw test faces, and judges it when it can."""
     return Evaluator(
         examples=examples.outputs["examples"],
         model=source.outputs["model"],
         schema=schema.outputs["schema"],
-        eval_config=evaluation.eval_config(thresholds),
+        eval_config=evaluation.eval_config(
+            thresholds, settings.age_groups, bound.code["Evaluator"]
+        ),
+        module_path=evaluation.MODULE,
         example_splits=["test"],
     ).with_id(f"Evaluator_{name}")

@@ -18,6 +18,7 @@ from pipeline.errors import EXIT_DATA_GATE, EXIT_ERROR, UserError
 from pipeline.settings import Settings
 from schema import features
 from serving import versions
+from trainer import weights
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
@@ -47,6 +48,8 @@ def run(settings: Settings, verbose: bool = False, accept_reason: str = "") -> i
 
 
 def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_reason: str) -> int:
+    for model in settings.trained_models:
+        weights.check(model, settings.hyperparameters(model))
     given = settings.data.uri or _sample(settings, workdir, console)
     fingerprint = sources.fingerprint(given)
     data_uri = os.path.abspath(Path(given).expanduser())
@@ -71,6 +74,10 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
             model_dir=str(model_dir),
             serving_state=versions.serving_state(model_dir),
             code={node: fingerprints.of_code(modules) for node, modules in graph.CODE.items()},
+            weights={
+                model: weights.fingerprint(model, settings.hyperparameters(model))
+                for model in settings.trained_models
+            },
             accept_reason=accept_reason,
             accepted_by=getpass.getuser() if accept_reason else "",
         ),

@@ -1,9 +1,10 @@
 """Typed, validated settings: a profile, then what the user sets over it."""
 
+import copy
 import difflib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError
@@ -11,12 +12,33 @@ from pydantic import BaseModel, Field, ValidationError
 from components.data_report.expectations import Rule, defaults
 from components.face_example_gen.policy import Balance, Policy
 from components.selector.logic import Thresholds
+from components.selector.slices import SliceLimits
 from pipeline.errors import EXIT_USAGE, UserError
+from schema.age_groups import Scheme
 from trainer.hyperparameters import Hyperparameters, Strict
+from trainer.names import TrainedModel
 
-Candidate = Literal["multitask"]
-# Which family's model each candidate is made of.
-FAMILY_OF: dict[Candidate, str] = {"multitask": "multitask_cnn"}
+Candidate = Literal[
+    "specialists",
+    "multitask",
+    "transfer_mobilenet_v2",
+    "transfer_efficientnet_b0",
+    "transfer_efficientnet_b1",
+    "transfer_efficientnet_b2",
+    "transfer_vgg16",
+    "transfer_resnet50",
+    "transfer_vggface",
+]
+# The trained models of a candidate that is not one itself; of two, gender's and age's.
+_MADE_OF: dict[str, tuple[TrainedModel, ...]] = {
+    "specialists": ("gender_cnn", "age_cnn"),
+    "multitask": ("multitask_cnn",),
+}
+
+
+def made_of(candidate: Candidate) -> tuple[TrainedModel, ...]:
+    """The trained models a candidate needs: one, or gender's and age's."""
+    return _MADE_OF.get(candidate) or (cast(TrainedModel, candidate),)
 
 
 class Data(Strict):
@@ -67,9 +89,14 @@ class Settings(Strict):
     data: Data = Data()
     image: Image = Image()
     expectations: dict[str, Rule] = Field(description="what the data gate asks of the data")
-    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)] = ("multitask",)
+    candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)] = ("specialists", "multitask")
     training: Hyperparameters = Hyperparameters()
+    models: dict[TrainedModel, Hyperparameters] = Field(
+        {}, description="what differs from `training` for one trained model"
+    )
+    age_groups: Scheme = Field("decades", description="how the served age_group groups ages")
     thresholds: Thresholds
+    slices: SliceLimits = SliceLimits()
     selection: Selection = Selection()
     check: Check = Check()
     serving: Serving = Serving()
@@ -83,6 +110,16 @@ class Settings(Strict):
         ),
         description="pipeline options for Beam",
     )
+
+    @property
+    def trained_models(self) -> tuple[TrainedModel, ...]:
+        """What the candidates need, each once."""
+        needed = (model for candidate in self.candidates for model in made_of(candidate))
+        return tuple(dict.fromkeys(needed))
+
+    def hyperparameters(self, model: TrainedModel) -> Hyperparameters:
+        """What a trained model is told."""
+        return self.models.get(model, self.training)
 
     @property
     def serving_dir(self) -> Path:
@@ -125,10 +162,22 @@ def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Set
         if key.strip() == "profile":
             raise UserError("the profile is chosen with --profile, not with --set", EXIT_USAGE)
         _assign(values, key.strip(), _parse(key, value))
+    _complete_models(values)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
         raise UserError(_explain(error), EXIT_USAGE) from None
+
+
+def _complete_models(values: dict[str, Any]) -> None:
+    """Lays what is set for one trained model upon what is set for all."""
+    models, training = values.get("models"), values.get("training", {})
+    if not isinstance(models, dict) or not isinstance(training, dict):
+        return
+    for name, over in models.items():
+        if isinstance(over, dict):
+            models[name] = copy.deepcopy(training)
+            _merge(models[name], over)
 
 
 def _merge(values: dict[str, Any], over: dict[str, Any]) -> None:
@@ -160,7 +209,14 @@ def _assign(values: dict[str, Any], dotted: str, value: Any) -> None:
 
 def _explain(error: ValidationError) -> str:
     """One line: every wrong key, what it got and what it takes."""
-    return "; ".join(_explain_one(dict(problem)) for problem in error.errors())
+    problems: list[dict[str, Any]] = [dict(problem) for problem in error.errors()]
+    told = {problem["loc"] for problem in problems}
+    return "; ".join(
+        _explain_one(problem)
+        for problem in problems
+        # What is wrong for all models is not told of each.
+        if not (problem["loc"][0] == "models" and ("training", *problem["loc"][2:]) in told)
+    )
 
 
 def _explain_one(problem: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ Raw features are what FaceExampleGen writes; transformed ones are what Transform
 trainer reads. Nothing else in the project spells these strings.
 """
 
+from bisect import bisect_right
 from itertools import pairwise
 from typing import Final
 
@@ -19,6 +20,8 @@ WIDTH: Final = "width"  # pixels, int64
 HEIGHT: Final = "height"  # pixels, int64
 BRIGHTNESS: Final = "brightness"  # mean luma, 0 (black) to 1 (white), float
 SHARPNESS: Final = "sharpness"  # log10(1 + variance of the luma's Laplacian, grey levels²), float
+BRIGHTNESS_LEVEL: Final = "brightness_level"  # one of BRIGHTNESS_LEVELS, bytes
+SHARPNESS_LEVEL: Final = "sharpness_level"  # one of SHARPNESS_LEVELS, bytes
 
 # Transformed features. PIXELS is a serialized uint8 tensor [store_size, store_size, 3].
 PIXELS: Final = "pixels"
@@ -43,6 +46,16 @@ AGE_GROUPS: Final = (
     f"{_GROUP_BOUNDS[-1]}+",
 )
 AGE_GROUP_BOUNDS: Final = _GROUP_BOUNDS[1:]
+
+# Thirds of UTKFace (11,885 faces of split train). Fixed, so that a level means the same in other
+# data, and figures by level can be compared.
+BRIGHTNESS_LEVELS: Final = ("dark", "medium", "bright")
+SHARPNESS_LEVELS: Final = ("blurred", "medium", "sharp")
+_BRIGHTNESS_CUTS: Final = (0.441, 0.538)
+_SHARPNESS_CUTS: Final = (1.360, 1.680)
+
+# No feature of the data: the age group of the age a model answers, which TFMA slices by too.
+PREDICTED_AGE_GROUP: Final = "predicted_age_group"
 
 # What a servable answers, per face.
 OUT_AGE: Final = "age"  # years
@@ -73,3 +86,13 @@ MODEL_NAME: Final = "agegender"
 def age_group(age: float) -> str:
     """The name of the group a (true or predicted) age in years falls into."""
     return AGE_GROUPS[sum(age >= bound for bound in AGE_GROUP_BOUNDS)]
+
+
+def brightness_level(brightness: float) -> str:
+    """The third of UTKFace that a picture of this brightness would be in."""
+    return BRIGHTNESS_LEVELS[bisect_right(_BRIGHTNESS_CUTS, brightness)]
+
+
+def sharpness_level(sharpness: float) -> str:
+    """The third of UTKFace that a picture of this sharpness would be in."""
+    return SHARPNESS_LEVELS[bisect_right(_SHARPNESS_CUTS, sharpness)]

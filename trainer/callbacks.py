@@ -1,12 +1,13 @@
 """Keras callbacks: the score a training stops on, and the news of where it stands."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from trainer.progress import Listener, Progress
-from trainer.score import score
+from trainer.score import age_part, gender_part
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +16,27 @@ Logs = dict[str, Any] | None
 
 # What five years and ten points of accuracy are worth to each other when the best epoch is chosen.
 # Not the run's thresholds: another threshold must not train the model again.
-SCALE = {"max_age_mae": 5.0, "min_gender_accuracy": 0.9}
+MAX_AGE_MAE = 5.0
+MIN_GENDER_ACCURACY = 0.9
+
+VAL_AGE_MAE = "val_age_mae"
+VAL_GENDER_ACCURACY = "val_gender_accuracy"
+
+
+def val_score(figures: Mapping[str, float]) -> float:
+    """The score of a model's `val_age_mae` and `val_gender_accuracy`; its own part where one only.
+
+    Raises:
+      ValueError: when it has neither.
+    """
+    parts = []
+    if VAL_AGE_MAE in figures:
+        parts.append(age_part(figures[VAL_AGE_MAE], MAX_AGE_MAE))
+    if VAL_GENDER_ACCURACY in figures:
+        parts.append(gender_part(figures[VAL_GENDER_ACCURACY], MIN_GENDER_ACCURACY))
+    if not parts:
+        raise ValueError(f"nothing to score among {', '.join(figures)}")
+    return sum(parts)
 
 
 class ValScore(keras.callbacks.Callback):
@@ -26,7 +47,7 @@ class ValScore(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:  # noqa: ARG002
         """Keras calls it after validation."""
         if logs is not None:
-            logs[self.NAME] = score(logs["val_age_age_mae"], logs["val_gender_accuracy"], **SCALE)
+            logs[self.NAME] = val_score(logs)
 
 
 class ReportProgress(keras.callbacks.Callback):
@@ -45,9 +66,9 @@ class ReportProgress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Keras calls it after validation."""
         self._epoch = epoch + 1
+        titles = {VAL_AGE_MAE: "val age MAE", VAL_GENDER_ACCURACY: "val gender accuracy"}
         self._figures = {
-            "val age MAE": float((logs or {})["val_age_age_mae"]),
-            "val gender accuracy": float((logs or {})["val_gender_accuracy"]),
+            title: float(logs[name]) for name, title in titles.items() if logs and name in logs
         }
         log.info("%s epoch %d/%d: %s", self._name, self._epoch, self._epochs, logs)
         self._report(self._epoch, 0)

@@ -1,7 +1,7 @@
 """Transformed examples as tf.data: parsed once, cached as uint8, shuffled, augmented."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -73,23 +73,75 @@ def training_batches(
     """
 
     def change(batch: Batch, random: tf.Tensor) -> Batch | WeightedBatch:
-        pixels, labels = augment(batch[0], random, augmentation), batch[1]
-        if age_weights is None:
-            return pixels, labels
-        years = tf.cast(tf.round(labels[features.AGE]), tf.int32)
-        weights = tf.gather(age_weights, years)
-        return pixels, labels, {features.AGE: weights, features.GENDER: tf.ones_like(weights)}
+        return _weighed(augment(batch[0], random, augmentation), batch[1], age_weights)
 
-    batches = (
-        examples.cache(cache)
-        .shuffle(examples.cardinality(), seed=seed, reshuffle_each_iteration=True)
-        .batch(batch_size, drop_remainder=True)
-    )
+    return _epoch(examples.cache(cache), batch_size, seed, change)
+
+
+def feature_batches(
+    straight: npt.NDArray[np.float32],
+    mirrored: npt.NDArray[np.float32],
+    labels: dict[str, npt.NDArray[np.float32]],
+    batch_size: int,
+    seed: int,
+    age_weights: npt.NDArray[np.float32] | None = None,
+) -> tf.data.Dataset:
+    """One epoch of shuffled features, of each picture or of its mirror image by chance.
+
+    Args:
+      straight: features of the pictures, [n, d].
+      mirrored: of their mirror images, [n, d].
+      labels: by name, [n] each.
+      batch_size: pictures a batch; a last, smaller batch is left out.
+      seed: of the order and of the chance.
+      age_weights: as in `training_batches`.
+    """
+
+    def choose(batch: Batch, random: tf.Tensor) -> Batch | WeightedBatch:
+        both, labels = batch
+        heads = tf.random.stateless_uniform([tf.shape(both)[0]], random) < 0.5
+        return _weighed(tf.where(heads[:, None], both[:, 0], both[:, 1]), labels, age_weights)
+
+    both = np.stack([straight, mirrored], axis=1)
+    examples = tf.data.Dataset.from_tensor_slices((both, labels))
+    return _epoch(examples, batch_size, seed, choose)
+
+
+def _weighed(
+    inputs: tf.Tensor, labels: dict[str, tf.Tensor], age_weights: npt.NDArray[np.float32] | None
+) -> Batch | WeightedBatch:
+    if age_weights is None or features.AGE not in labels:
+        return inputs, labels
+    years = tf.cast(tf.round(labels[features.AGE]), tf.int32)
+    weights = {name: tf.ones_like(values) for name, values in labels.items()}
+    return inputs, labels, weights | {features.AGE: tf.gather(age_weights, years)}
+
+
+def _epoch(
+    examples: tf.data.Dataset,
+    batch_size: int,
+    seed: int,
+    change: Callable[[Batch, tf.Tensor], Batch | WeightedBatch],
+) -> tf.data.Dataset:
+    """Shuffled batches, each changed by a stateless seed of its own."""
+    batches = examples.shuffle(
+        examples.cardinality(), seed=seed, reshuffle_each_iteration=True
+    ).batch(batch_size, drop_remainder=True)
     randoms = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
     changed = tf.data.Dataset.zip(batches, randoms).map(
         change, num_parallel_calls=PARALLEL, deterministic=True
     )
     return _steady(changed.prefetch(PREFETCHED))
+
+
+def answered(examples: tf.data.Dataset, answers: Collection[str]) -> tf.data.Dataset:
+    """Single examples or batches with those labels alone that a model answers."""
+    return _steady(
+        examples.map(
+            lambda inputs, labels: (inputs, {name: labels[name] for name in answers}),
+            num_parallel_calls=PARALLEL,
+        )
+    )
 
 
 def plain_batches(examples: tf.data.Dataset, batch_size: int, cache: str = "") -> tf.data.Dataset:

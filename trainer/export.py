@@ -5,11 +5,13 @@ from collections.abc import Callable
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from schema import features
+from schema import age_groups, features
 from trainer.preprocessing import parse_pixels
 
-# uint8 [n, store_size, store_size, 3] to {"age": years [n], "gender": P(female) [n]}.
+# uint8 [n, store_size, store_size, 3] to what is known of: `age`, `age_low`, `age_high`, years [n];
+# `gender`, P(female) [n]; AGE_PROBABILITIES of the years, [n, 117].
 Predictor = Callable[[tf.Tensor], dict[str, tf.Tensor]]
+AGE_PROBABILITIES = "age_probabilities"
 
 _LABELS = (features.AGE, features.GENDER)
 
@@ -23,7 +25,8 @@ class Servable(tf.Module):
         state: list[tf.Module],
         transform: tft.TFTransformOutput,
         store_size: int,
-        half_width: float,
+        groups: age_groups.Scheme,
+        calibration: str,
     ) -> None:
         super().__init__(name="servable")
         self._predict = predict
@@ -31,9 +34,13 @@ class Servable(tf.Module):
         self._transform = transform.transform_features_layer()
         self._raw_spec = transform.raw_feature_spec()
         self._store_size = store_size
-        self._half_width = half_width
-        self._age_groups = tf.constant(features.AGE_GROUPS)
-        self._age_group_bounds = tf.constant([float(b) for b in features.AGE_GROUP_BOUNDS])
+        self._groups = groups
+        self._calibration = calibration
+
+    @tf.function(input_signature=[])
+    def calibration(self) -> tf.Tensor:
+        """What was fitted on the calib split, as JSON: string []."""
+        return tf.constant(self._calibration)
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, features.INPUT_IMAGE_BYTES)])
     def serving_default(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -73,16 +80,35 @@ class Servable(tf.Module):
             fn_output_signature=tf.uint8,
         )
         answer = self._predict(pixels)
-        age = tf.clip_by_value(answer[features.AGE], features.MIN_AGE, features.MAX_AGE)
+        return self._age(answer) | self._gender(answer)
+
+    def _age(self, answer: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        if features.AGE not in answer:
+            return {}
+        limits = features.MIN_AGE, features.MAX_AGE
+        names = {
+            features.OUT_AGE: features.AGE,
+            features.OUT_AGE_LOW: features.OUT_AGE_LOW,
+            features.OUT_AGE_HIGH: features.OUT_AGE_HIGH,
+        }
+        out = {ours: tf.clip_by_value(answer[name], *limits) for ours, name in names.items()}
+        if AGE_PROBABILITIES in answer:
+            members = tf.constant(age_groups.membership(self._groups))
+            index = tf.argmax(answer[AGE_PROBABILITIES] @ members, axis=1)
+        else:
+            bounds = tf.constant(age_groups.bounds(self._groups), tf.float32)
+            index = tf.searchsorted(bounds, out[features.OUT_AGE], side="right")
+        group = tf.gather(tf.constant(age_groups.GROUPS[self._groups]), index)
+        return out | {features.OUT_AGE_GROUP: group}
+
+    def _gender(self, answer: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        if features.GENDER not in answer:
+            return {}
         female = answer[features.GENDER]
-        group = tf.searchsorted(self._age_group_bounds, age, side="right")
+        male, other = features.GENDERS
         return {
-            features.OUT_AGE: age,
-            features.OUT_AGE_LOW: tf.maximum(age - self._half_width, features.MIN_AGE),
-            features.OUT_AGE_HIGH: tf.minimum(age + self._half_width, features.MAX_AGE),
             features.OUT_FEMALE_PROBABILITY: female,
-            features.OUT_GENDER: tf.where(female >= 0.5, features.GENDERS[1], features.GENDERS[0]),
-            features.OUT_AGE_GROUP: tf.gather(self._age_groups, group),
+            features.OUT_GENDER: tf.where(female >= 0.5, other, male),
         }
 
 
@@ -92,19 +118,24 @@ def export_servable(
     state: list[tf.Module],
     transform: tft.TFTransformOutput,
     store_size: int,
-    half_width: float,
+    groups: age_groups.Scheme = "decades",
+    calibration: str = "{}",
 ) -> None:
     """Writes a SavedModel that needs nothing of this project to be loaded.
 
+    Its `calibration()`, beside the signatures, answers what it was told of its calibration.
+
     Args:
       directory: where to; made if missing.
-      predict: from pixels to years and P(female); traced once.
+      predict: from pixels to answers; what it does not answer, the signatures do not.
       state: the modules whose variables `predict` uses (a Keras model is one).
       transform: the Transform graph the model was trained behind.
       store_size: side of the stored pictures, pixels.
-      half_width: half the width of the 90% age interval, years.
+      groups: how ages are grouped in `age_group`: the likeliest group where the probabilities of
+        the years are known, otherwise the age's.
+      calibration: JSON of what was fitted on the calib split.
     """
-    servable = Servable(predict, state, transform, store_size, half_width)
+    servable = Servable(predict, state, transform, store_size, groups, calibration)
     signatures = {
         features.SIGNATURE_DEFAULT: servable.serving_default,
         features.SIGNATURE_EXAMPLES: servable.serving_examples,

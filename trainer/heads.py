@@ -27,12 +27,41 @@ def gender_output(trunk: keras.KerasTensor) -> keras.KerasTensor:
     return keras.layers.Dense(1, dtype="float32", name=features.GENDER)(trunk)
 
 
+def is_distribution(logits: keras.KerasTensor) -> bool:
+    """Whether age logits [n, d] are of a distribution; otherwise they are of a regression."""
+    return bool(logits.shape[-1] == AGE_BINS)
+
+
 def age_years(logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Ages in years, float [n], of age logits of either head (told apart by their width)."""
-    if logits.shape[-1] == 1:
-        return ops.sigmoid(logits[:, 0]) * features.MAX_AGE
-    years = ops.arange(AGE_BINS, dtype="float32")
-    return ops.sum(ops.softmax(logits, axis=-1) * years, axis=-1)
+    """Ages in years, float [n], of age logits of either head."""
+    if is_distribution(logits):
+        return mean_age(ops.softmax(logits, axis=-1))
+    return ops.sigmoid(logits[:, 0]) * features.MAX_AGE
+
+
+def mean_age(probabilities: keras.KerasTensor) -> keras.KerasTensor:
+    """The expected ages in years, float [n], of probabilities of the years, [n, 117]."""
+    return ops.sum(probabilities * ops.arange(AGE_BINS, dtype="float32"), axis=-1)
+
+
+def age_quantile(probabilities: keras.KerasTensor, share: float) -> keras.KerasTensor:
+    """The age in years, float [n], below which a share of a distribution lies.
+
+    What a year holds is taken to lie evenly between half a year before and half a year after.
+
+    Args:
+      probabilities: of the years 0 to 116, [n, 117].
+      share: between 0 and 1.
+    """
+    # Without the last year: where rounding keeps the sum under the share, it is the last.
+    earlier = probabilities[:, :-1]
+    below = ops.cast(ops.cumsum(earlier, axis=-1) < share, "float32")
+    year = ops.sum(below, axis=-1)
+    before = ops.sum(below * earlier, axis=-1)
+    index = ops.expand_dims(ops.cast(year, "int32"), axis=-1)
+    within = ops.take_along_axis(probabilities, index, axis=-1)[:, 0]
+    part = ops.clip((share - before) / ops.maximum(within, 1e-9), 0.0, 1.0)
+    return ops.clip(year - 0.5 + part, 0.0, features.MAX_AGE)
 
 
 @keras.saving.register_keras_serializable("agegender")
@@ -52,7 +81,7 @@ class AgeLoss(keras.losses.Loss):
         """Loss per example, float [n]."""
         truth = ops.reshape(ops.cast(y_true, "float32"), (-1,))
         error = self.l1 * ops.abs(age_years(y_pred) - truth)
-        if y_pred.shape[-1] == 1:
+        if not is_distribution(y_pred):
             return error
         years = ops.arange(AGE_BINS, dtype="float32")
         bell = ops.exp(-0.5 * ops.square((years[None, :] - truth[:, None]) / self.sigma))

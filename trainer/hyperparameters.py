@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
@@ -40,11 +40,37 @@ class Architecture(Strict):
     )
 
 
+class Transfer(Strict):
+    """How a backbone that was trained elsewhere is trained further."""
+
+    weights: str = Field(
+        "imagenet",
+        min_length=1,
+        description="imagenet, the path of a .weights.h5 or .h5 file, or none: then everything is "
+        "trained from scratch in one phase",
+    )
+    input_size: int | None = Field(
+        None, ge=32, le=512, description="side the backbone sees, pixels; store_size if none"
+    )
+    frozen_epochs: int = Field(30, ge=0, description="of the heads alone, on cached features")
+    unfrozen: float = Field(
+        0.5, ge=0, le=1, description="share of the backbone's layers, from the top, trained after"
+    )
+    learning_rate: float = Field(3e-4, gt=0, description="peak once layers are unfrozen")
+
+    @model_validator(mode="after")
+    def _something_is_trained(self) -> "Transfer":
+        if not self.frozen_epochs and not self.unfrozen:
+            raise ValueError("nothing would be trained: raise frozen_epochs or unfrozen above 0")
+        return self
+
+
 class Hyperparameters(Strict):
     """Everything a training depends on but its data."""
 
     architecture: Architecture = Architecture()
     augmentation: Augmentation = Augmentation()
+    transfer: Transfer = Transfer()
     epochs: int = Field(40, gt=0)
     patience: int = Field(10, gt=0, description="epochs without a better val score before stopping")
     batch_size: int = Field(64, gt=0)

@@ -1,221 +1,172 @@
 """TFX Trainer's function: fit on train, stop on val, calibrate on calib, export."""
 
-import json
 import math
 import tempfile
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 
 from pipeline.errors import UserError
-from schema import features
-from trainer import calibration, dataset, devices, heads, progress
-from trainer.age_weights import age_weights
-from trainer.callbacks import ReportProgress, ValScore
-from trainer.export import Predictor, export_servable
-from trainer.families import FAMILIES
+from schema import age_groups, features
+from trainer import (
+    calibration,
+    dataset,
+    devices,
+    families,
+    metrics,
+    names,
+    predictors,
+    runs,
+    weights,
+)
+from trainer.calibration import AgeCalibration, Calibration
+from trainer.callbacks import val_score
+from trainer.export import AGE_PROBABILITIES, export_servable
+from trainer.fitting import Fitted, fit
 from trainer.hyperparameters import Hyperparameters
+from trainer.predictors import Arrays
 
-FIGURES_FILE = "figures.json"
-HISTORY_FILE = "history.json"
 EVALUATION_BATCH = 256
+
+Labelled = tuple[Arrays, Arrays]  # labels, and the answers of predictors.raw
 
 
 def run_fn(fn_args: FnArgs) -> None:
-    """Trains one model and exports it as a servable.
+    """Trains one model and exports it as a servable of what it answers.
 
     Args:
       fn_args: `train_files` from split train, `eval_files` from val and calib, and `custom_config`
-        with `family`, `store_size` and `hyperparameters` (see trainer.hyperparameters).
+        with `model`, `store_size`, `age_groups` and `hyperparameters` (see
+        trainer.hyperparameters).
     """
-    config = fn_args.custom_config
-    hyper = Hyperparameters.model_validate(config["hyperparameters"])
-    store_size = int(config["store_size"])
     started = time.monotonic()
+    config = fn_args.custom_config
+    name, store_size, groups = config["model"], int(config["store_size"]), config["age_groups"]
+    hyper = Hyperparameters.model_validate(config["hyperparameters"])
+    weights.check(name, hyper)
     keras.utils.set_random_seed(hyper.seed)
     files = [*fn_args.train_files, *fn_args.eval_files]
     train, *others = (_load(files, split, store_size) for split in ("train", "val", "calib"))
     val, calib = (dataset.plain_batches(one, EVALUATION_BATCH) for one in others)
     policy = devices.policy(hyper.precision)
-    weights = _weights(hyper, train)
     with tempfile.TemporaryDirectory() as scratch:
         cache = str(Path(scratch, "train")) if hyper.cache == "disk" else ""
-        model, history = _fit(config, hyper, policy, train, val, cache, weights)
-    model = _in_float32(model, config, hyper)
-    answer = partial(predict, model, mirror=hyper.mirror)
-    val_figures = _finite(evaluate(answer, val))
-    half_width = calibration.conformal_half_width(*_ages(answer, calib))
-    export_servable(
-        fn_args.serving_model_dir,
-        answer,
-        [model],
-        tft.TFTransformOutput(fn_args.transform_output),
-        store_size,
-        half_width,
-    )
-    run_dir = Path(fn_args.model_run_dir)
-    run_dir.mkdir(parents=True, exist_ok=True)
+        fitted = fit(name, store_size, hyper, policy, train, val, cache)
+    answer = partial(predictors.raw, fitted.model, mirror=hyper.mirror)
+    on_val = predictors.collect(answer, val)
+    # A training that diverged is refused before anything is calibrated.
+    _finite(figures_of(*on_val))
+    found = calibrate(predictors.collect(answer, calib), on_val, groups)
+    val_figures = _finite(figures_of(on_val[0], on_val[1], found))
     figures = {
-        "family": config["family"],
+        "model": name,
+        "family": names.family(name),
+        "answers": list(families.family(name).answers),
+        "store_size": store_size,
+        "mirror": hyper.mirror,
         "val": val_figures,
-        "age_interval_half_width": half_width,
-        "epochs": len(history["loss"]),
-        "parameters": model.count_params(),
+        "val_score": val_score({f"val_{key}": value for key, value in val_figures.items()}),
+        "epochs": len(fitted.history["loss"]),
+        "frozen_epochs": fitted.frozen_epochs,
+        "parameters": fitted.model.count_params(),
         "precision": policy,
-        # By year of age.
-        "age_weights": None if weights is None else [round(w, 4) for w in weights.tolist()],
+        "age_weights": _by_year(fitted),
         "seconds": round(time.monotonic() - started, 1),
     }
-    (run_dir / FIGURES_FILE).write_text(json.dumps(figures, indent=2))
-    (run_dir / HISTORY_FILE).write_text(json.dumps(history, indent=2))
-
-
-def build(config: dict[str, Any], hyper: Hyperparameters) -> keras.Model:
-    """The uncompiled model that `config` and `hyper` ask for, in the current dtype policy."""
-    return FAMILIES[config["family"]].build(
-        store_size=int(config["store_size"]), **hyper.architecture.model_dump()
+    run = runs.Run(figures, fitted.history, found, fitted.model)
+    export_servable(
+        fn_args.serving_model_dir,
+        runs.predictor(run),
+        [fitted.model],
+        tft.TFTransformOutput(fn_args.transform_output),
+        store_size,
+        groups,
+        found.model_dump_json(),
     )
+    runs.write(Path(fn_args.model_run_dir), run)
 
 
-def compile_model(model: keras.Model, hyper: Hyperparameters, steps: int) -> None:
-    """Losses, metrics and AdamW with a linear warm-up and a cosine decay over `steps` steps."""
-    warmup_steps = int(steps * hyper.warmup)
-    rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=hyper.learning_rate / 50,
-        decay_steps=max(steps - warmup_steps, 1),
-        alpha=0.01,
-        warmup_target=hyper.learning_rate,
-        warmup_steps=warmup_steps,
-    )
-    optimizer = keras.optimizers.AdamW(
-        rate,
-        weight_decay=hyper.weight_decay,
-        global_clipnorm=hyper.clip_norm,
-    )
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    accuracy = keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)
-    model.compile(
-        optimizer,
-        loss={
-            features.AGE: heads.AgeLoss(hyper.age_sigma, hyper.age_l1),
-            features.GENDER: keras.losses.BinaryCrossentropy(from_logits=True),
-        },
-        loss_weights={features.AGE: 1.0, features.GENDER: hyper.gender_weight},
-        metrics={features.AGE: [heads.age_mae], features.GENDER: [accuracy]},
-        jit_compile=False,  # XLA made convolutions slower on CPUs
-    )
+def calibrate(
+    on_calib: Labelled, on_val: Labelled, groups: age_groups.Scheme = "decades"
+) -> Calibration:
+    """What the calib split says of uncalibrated answers (see predictors.raw).
 
-
-def _weights(hyper: Hyperparameters, train: tf.data.Dataset) -> npt.NDArray[np.float32] | None:
-    if hyper.age_weights == "none":
-        return None
-    return age_weights(dataset.ages(train), hyper.age_weights)
-
-
-def _fit(
-    config: dict[str, Any],
-    hyper: Hyperparameters,
-    policy: str,
-    train: tf.data.Dataset,
-    val: tf.data.Dataset,
-    cache: str,
-    weights: npt.NDArray[np.float32] | None = None,
-) -> tuple[keras.Model, dict[str, list[float]]]:
-    """The model with the weights of its best epoch, and the curves of all of them."""
-    count = int(train.cardinality())
-    batch_size = min(hyper.batch_size, count)
-    steps = count // batch_size
-    batches = dataset.training_batches(
-        train, batch_size, hyper.augmentation, hyper.seed, cache, weights
-    )
-    keras.config.set_dtype_policy(policy)
-    try:
-        with devices.strategy().scope():
-            model = build(config, hyper)
-            compile_model(model, hyper, steps * hyper.epochs)
-        fitted = model.fit(
-            batches,
-            epochs=hyper.epochs,
-            validation_data=val,
-            callbacks=_callbacks(config, hyper, steps),
-            shuffle=False,  # the dataset does it
-            verbose=0,
-        )
-    finally:
-        keras.config.set_dtype_policy("float32")
-    history = {name: [float(v) for v in values] for name, values in fitted.history.items()}
-    return model, history
-
-
-def _callbacks(
-    config: dict[str, Any], hyper: Hyperparameters, steps: int
-) -> list[keras.callbacks.Callback]:
-    return [
-        ValScore(),  # first: EarlyStopping looks at what it adds
-        keras.callbacks.EarlyStopping(
-            ValScore.NAME, mode="min", patience=hyper.patience, restore_best_weights=True
-        ),
-        ReportProgress(config["family"], hyper.epochs, steps, progress.report),
-    ]
-
-
-def _in_float32(model: keras.Model, config: dict[str, Any], hyper: Hyperparameters) -> keras.Model:
-    """The same weights in a float32 graph, which any serving machine runs well."""
-    plain = build(config, hyper)
-    plain.set_weights(model.get_weights())
-    return plain
-
-
-def predict(model: keras.Model, pixels: tf.Tensor, mirror: bool = False) -> dict[str, tf.Tensor]:
-    """Ages in years and P(female), each float [n], of pixels [n, h, w, 3] in 0 to 255.
-
-    With `mirror`, the means over the pictures and their mirror images.
+    Args:
+      on_calib: labels and answers of split calib, which alone decides what is promised.
+      on_val: of split val, which decides by which quantiles of an age distribution: by those whose
+        intervals are narrowest there.
+      groups: of predicted age, which are calibrated apart.
     """
-    if mirror:
-        straight, mirrored = predict(model, pixels), predict(model, tf.reverse(pixels, [2]))
-        return {name: (straight[name] + mirrored[name]) / 2 for name in straight}
-    logits = model(tf.cast(pixels, tf.float32), training=False)
-    return {
-        features.AGE: heads.age_years(logits[features.AGE]),
-        features.GENDER: tf.sigmoid(logits[features.GENDER][:, 0]),
-    }
+    labels, answers = on_calib
+    age = gender = None
+    if features.AGE in answers:
+        bounds = age_groups.bounds(groups)
+        is_distribution = AGE_PROBABILITIES in answers
+        shares = calibration.LOW_SHARES if is_distribution else (calibration.POINT,)
+        narrowest = min(shares, key=lambda share: _width(on_val, share, bounds))
+        age = _fit_age(on_calib, narrowest, bounds)
+    if features.GENDER in answers:
+        gender = calibration.fit_gender(labels[features.GENDER], answers[features.GENDER])
+    return Calibration(age=age, gender=gender)
 
 
-def evaluate(predict: Predictor, batches: tf.data.Dataset) -> dict[str, float]:
-    """Mean absolute error of age in years and gender accuracy over labelled batches."""
-    errors, hits = [], []
-    for pixels, labels in batches:
-        answer = predict(pixels)
-        errors.append(np.abs(answer[features.AGE].numpy() - labels[features.AGE].numpy()))
-        hits.append((answer[features.GENDER].numpy() >= 0.5) == (labels[features.GENDER] == 1.0))
-    return {
-        "age_mae": float(np.concatenate(errors).mean()),
-        "gender_accuracy": float(np.concatenate(hits).mean()),
-    }
+def _fit_age(data: Labelled, low_share: float, bounds: Sequence[float]) -> AgeCalibration:
+    labels, answers = data
+    low, high = (np.asarray(end) for end in predictors.interval(answers, low_share))
+    return calibration.fit_age(
+        labels[features.AGE], answers[features.AGE], low, high, low_share, bounds
+    )
 
 
-def _finite(figures: dict[str, float]) -> dict[str, float]:
-    """The figures, unless the training diverged: no later node makes sense of a NaN."""
-    if not all(math.isfinite(value) for value in figures.values()):
-        raise UserError("the training diverged: lower training.learning_rate")
+def _width(data: Labelled, low_share: float, bounds: Sequence[float]) -> float:
+    """The mean width of intervals that were calibrated on the same faces, years."""
+    found = Calibration(age=_fit_age(data, low_share, bounds))
+    out = predictors.calibrated(data[1], found)
+    return float(np.mean(out[features.OUT_AGE_HIGH] - out[features.OUT_AGE_LOW]))
+
+
+def figures_of(
+    labels: Arrays, answers: Arrays, found: Calibration | None = None
+) -> dict[str, float]:
+    """The figures of uncalibrated answers and, given a calibration, of what it made of them."""
+    figures: dict[str, float] = {}
+    after = predictors.calibrated(answers, found) if found else {}
+    if features.AGE in answers:
+        true = labels[features.AGE]
+        figures |= metrics.age_figures(true, answers[features.AGE])
+        if found:
+            low, high = (
+                after[key].numpy() for key in (features.OUT_AGE_LOW, features.OUT_AGE_HIGH)
+            )
+            figures |= metrics.interval_figures(true, low, high)
+    if features.GENDER in answers:
+        female = labels[features.GENDER]
+        figures |= metrics.gender_figures(female, answers[features.GENDER])
+        if found:
+            figures["gender_ece"] = metrics.calibration_error(
+                female, after[features.GENDER].numpy()
+            )
     return figures
 
 
-def _ages(predict: Predictor, batches: tf.data.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """True and predicted ages in years, each [n]."""
-    true, predicted = [], []
-    for pixels, labels in batches:
-        true.append(labels[features.AGE].numpy())
-        predicted.append(predict(pixels)[features.AGE].numpy())
-    return np.concatenate(true or [[]]), np.concatenate(predicted or [[]])
+def _by_year(fitted: Fitted) -> list[float] | None:
+    found = fitted.age_weights
+    return None if found is None else [round(weight, 4) for weight in found.tolist()]
+
+
+def _finite(figures: dict[str, float]) -> dict[str, float]:
+    """The figures that are defined, unless the training diverged: no later node can use a NaN."""
+    for name in ("age_mae", "gender_accuracy"):
+        if not math.isfinite(figures.get(name, 0.0)):
+            raise UserError("the training diverged: lower training.learning_rate")
+    return {name: value for name, value in figures.items() if math.isfinite(value)}
 
 
 def _load(patterns: list[str], split: str, store_size: int) -> tf.data.Dataset:

@@ -67,14 +67,9 @@ def _export(target: str, answer: Constant, transform_graph: str, store_size: int
         one_each = tf.ones([tf.shape(pixels)[0]])
         return {
             features.AGE: answer.age * one_each,
+            features.OUT_AGE_LOW: (answer.age - answer.half_width) * one_each,
+            features.OUT_AGE_HIGH: (answer.age + answer.half_width) * one_each,
             features.GENDER: answer.female_probability * one_each,
         }
 
-    export_servable(
-        target,
-        predict,
-        [],
-        tft.TFTransformOutput(transform_graph),
-        store_size,
-        answer.half_width,
-    )
+    export_servable(target, predict, [], tft.TFTransformOutput(transform_graph), store_size)

@@ -151,6 +151,8 @@ def to_example(face: logic.Face) -> bytes:
         features.AGE_GROUP: features.age_group(age).encode(),
         features.IMAGE_SHA256: face.image_sha256.encode(),
         features.FILENAME: face.file.encode(),
+        features.BRIGHTNESS_LEVEL: features.brightness_level(face.brightness).encode(),
+        features.SHARPNESS_LEVEL: features.sharpness_level(face.sharpness).encode(),
     }
     whole = {
         features.AGE: age,

@@ -17,6 +17,7 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from components.artifacts import Leaderboard
 from components.selector.executor import Executor
 from components.selector.logic import Thresholds
+from components.selector.slices import SliceLimits
 
 
 class Judged(NamedTuple):
@@ -42,6 +43,7 @@ class SelectorSpec(component_spec.ComponentSpec):
     PARAMETERS = {  # noqa: RUF012
         "candidates": ExecutionParameter(type=str),  # JSON list of names
         "thresholds": ExecutionParameter(type=str),  # Thresholds as JSON
+        "slices": ExecutionParameter(type=str),  # SliceLimits as JSON
         "tolerance": ExecutionParameter(type=float),
         "code_fingerprint": ExecutionParameter(type=str),
     }
@@ -68,6 +70,7 @@ class Selector(base_component.BaseComponent):
         champion_model: BaseChannel,
         champion_evaluation: BaseChannel,
         thresholds: Thresholds,
+        slices: SliceLimits | None = None,
         tolerance: float = 0.0,
         code_fingerprint: str = "",
     ) -> None:
@@ -85,6 +88,7 @@ class Selector(base_component.BaseComponent):
             champion_evaluation=champion_evaluation,
             candidates=json.dumps(sorted(candidates)),
             thresholds=thresholds.model_dump_json(),
+            slices=(slices or SliceLimits()).model_dump_json(),
             tolerance=float(tolerance),
             code_fingerprint=code_fingerprint,
             **{

@@ -14,14 +14,9 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
-from components.selector.logic import (
-    Candidate,
-    Champion,
-    Decision,
-    Thresholds,
-    choose,
-    leaderboard,
-)
+from components.selector.leaderboard import leaderboard
+from components.selector.logic import Candidate, Champion, Decision, Thresholds, choose
+from components.selector.slices import SliceLimits, violations
 from pipeline.evaluation import failed_thresholds, read_metrics
 from serving.versions import content_digest
 
@@ -38,9 +33,11 @@ class Executor(base_executor.BaseExecutor):
     ) -> None:
         """Always writes a model, a blessing (or its refusal) and the leaderboard."""
         thresholds = Thresholds.model_validate_json(exec_properties["thresholds"])
+        limits = SliceLimits.model_validate_json(exec_properties["slices"])
         tolerance = exec_properties["tolerance"]
         candidates = [
-            _candidate(name, input_dict) for name in json.loads(exec_properties["candidates"])
+            _candidate(name, input_dict, limits)
+            for name in json.loads(exec_properties["candidates"])
         ]
         champion = _champion(input_dict)
 
@@ -52,7 +49,7 @@ class Executor(base_executor.BaseExecutor):
         io_utils.copy_dir(emitted.uri, model.uri)
         model.set_string_custom_property("candidate", decision.emitted)
         _bless(_one(output_dict, "blessing"), emitted, _one(input_dict, "champion_model"), decision)
-        content = leaderboard(candidates, champion, thresholds, tolerance, decision)
+        content = leaderboard(candidates, champion, thresholds, limits, tolerance, decision)
         io_utils.write_string_file(
             os.path.join(_one(output_dict, "leaderboard").uri, "leaderboard.json"),
             json.dumps(content, indent=2, allow_nan=False) + "\n",
@@ -63,18 +60,26 @@ def _one(artifacts: Artifacts, key: str) -> Artifact:
     return artifact_utils.get_single_instance(artifacts[key])
 
 
-def _candidate(name: str, inputs: Artifacts) -> Candidate:
+def _candidate(name: str, inputs: Artifacts, limits: SliceLimits) -> Candidate:
     evaluation = _one(inputs, f"evaluation_{name}").uri
-    figures = os.path.join(_one(inputs, f"model_run_{name}").uri, "figures.json")
+    path = os.path.join(_one(inputs, f"model_run_{name}").uri, "figures.json")
+    figures = json.loads(fileio.open(path).read())
+    test = read_metrics(evaluation)
     failed: list[str] = []
     if not model_utils.is_model_blessed(_one(inputs, f"blessing_{name}")):
         failed = failed_thresholds(evaluation) or ["its Evaluator did not bless it"]
+    model = _one(inputs, f"model_{name}")
     return Candidate(
         name=name,
-        val=json.loads(fileio.open(figures).read())["val"],
-        test=read_metrics(evaluation),
-        failed=tuple(failed),
-        digest=_digest(_one(inputs, f"model_{name}")),
+        val=figures["val"],
+        test=test,
+        failed=(*failed, *violations(test, limits)),
+        digest=_digest(model),
+        model={
+            "parameters": figures.get("parameters"),
+            "training_seconds": figures.get("seconds"),
+            "bytes": _size(model),
+        },
     )
 
 
@@ -84,7 +89,14 @@ def _champion(inputs: Artifacts) -> Champion:
         version=model.get_int_custom_property("champion_version"),
         test=read_metrics(_one(inputs, "champion_evaluation").uri),
         digest=_digest(model),
+        model={"bytes": _size(model)},
     )
+
+
+def _size(model: Artifact) -> int:
+    """Of the servable's files, bytes."""
+    folder = Path(path_utils.serving_model_path(model.uri))
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _digest(model: Artifact) -> str:

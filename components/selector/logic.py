@@ -6,14 +6,13 @@ and so on; those of the test split come per slice, "overall" among them.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from components.selector.slices import OVERALL
 from trainer.score import score as formula
 
-OVERALL = "overall"
 CONSTANT_VERSION = 0  # the champion's version while nothing is published
 
 Figures = Mapping[str, float]
@@ -39,6 +38,7 @@ class Candidate:
     test: Mapping[str, Figures]
     failed: tuple[str, ...]
     digest: str  # of the servable's content
+    model: Mapping[str, float | None] = field(default_factory=dict)  # size and cost, by name
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Champion:
     version: int
     test: Mapping[str, Figures]
     digest: str
+    model: Mapping[str, float | None] = field(default_factory=dict)  # as of a candidate
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ def choose(
     """Rank the candidates by val score and hold the winner against the champion on test.
 
     The winner may be published when its test score is at most `1 + tolerance` times the
-    champion's, or when it is the champion. Equal scores rank by name.
+    champion's, or when it is the champion. Equal scores rank by name. When none passed, the one
+    of the best val score is handed on, unblessed.
     """
     order = sorted(
         candidates,
@@ -135,56 +137,3 @@ def _against_champion(
     if ours <= theirs * (1 + tolerance):
         return True, f"{winner.name} wins, worse than {title} within the tolerance: {scores}."
     return False, f"{winner.name} wins but is worse than {title}: {scores}."
-
-
-def leaderboard(
-    candidates: Sequence[Candidate],
-    champion: Champion,
-    thresholds: Thresholds,
-    tolerance: float,
-    decision: Decision,
-) -> dict[str, Any]:
-    """What `leaderboard.json` holds, candidates in the order of their rank; NaN becomes null."""
-    by_name = {one.name: one for one in candidates}
-    return {
-        "decision": decision.reason,
-        "winner": decision.winner,
-        "blessed": decision.blessed,
-        "thresholds": thresholds.model_dump(),
-        "tolerance": tolerance,
-        "candidates": [
-            _candidate_row(by_name[name], rank, thresholds)
-            for rank, name in enumerate(decision.ranking, start=1)
-        ],
-        "champion": {
-            "version": champion.version,
-            "score": _finite(figures_score(champion.test[OVERALL], thresholds)),
-            **_test_columns(champion.test),
-        },
-    }
-
-
-def _candidate_row(candidate: Candidate, rank: int, thresholds: Thresholds) -> dict[str, Any]:
-    failed = broken_rules(candidate, thresholds)
-    return {
-        "rank": rank,
-        "name": candidate.name,
-        "score": _finite(figures_score(candidate.val, thresholds)),
-        "passed": not failed,
-        "failed": list(failed),
-        "val": _row(candidate.val),
-        **_test_columns(candidate.test),
-    }
-
-
-def _test_columns(test: Mapping[str, Figures]) -> dict[str, Any]:
-    slices = {name: _row(figures) for name, figures in sorted(test.items()) if name != OVERALL}
-    return {"test": _row(test[OVERALL]), "slices": slices}
-
-
-def _row(figures: Figures) -> dict[str, float | None]:
-    return {name: _finite(value) for name, value in figures.items()}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

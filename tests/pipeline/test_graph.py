@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 from tfx.dsl.components.base.base_node import BaseNode
@@ -50,10 +51,34 @@ def test_every_candidate_is_trained_evaluated_and_judged() -> None:
     loaded = settings.load("sample", {}, [])
     nodes = {n.id: n for n in graph.create_pipeline(loaded, bindings()).components}
     for candidate in loaded.candidates:
-        family = settings.FAMILY_OF[candidate]
-        assert f"Trainer_{family}" in nodes
-        assert f"Evaluator_{candidate}" in nodes
-        assert f"model_{candidate}" in nodes["Selector"].inputs
+        for model in settings.made_of(candidate):
+            assert f"Trainer_{model}" in nodes
+        judged = nodes["Selector"].inputs[f"model_{candidate}"]
+        measured = nodes[f"Evaluator_{candidate}"].inputs["model"]
+        assert judged.producer_component_id == measured.producer_component_id
+
+
+def test_a_model_is_trained_once_and_specialists_are_joined() -> None:
+    loaded = settings.load(
+        "sample",
+        {},
+        [
+            "candidates=[transfer_mobilenet_v2, specialists, multitask]",
+            "models.age_cnn.epochs=3",
+        ],
+    )
+    components = list(graph.create_pipeline(loaded, bindings()).components)
+    nodes = {node.id: node for node in components}
+    assert len(nodes) == len(components)
+    trained = [name.removeprefix("Trainer_") for name in nodes if name.startswith("Trainer_")]
+    needed = ["transfer_mobilenet_v2", "gender_cnn", "age_cnn", "multitask_cnn"]
+    assert sorted(trained) == sorted(needed)
+    parts = nodes["SpecialistPair"].inputs
+    assert parts["gender_model_run"].producer_component_id == "Trainer_gender_cnn"
+    assert parts["age_model_run"].producer_component_id == "Trainer_age_cnn"
+    assert nodes["Selector"].inputs["model_specialists"].producer_component_id == "SpecialistPair"
+    told = json.loads(nodes["Trainer_age_cnn"].exec_properties["custom_config"])
+    assert told["hyperparameters"]["epochs"] == 3
 
 
 def test_no_model_is_published_unchecked() -> None:

@@ -35,6 +35,17 @@ def test_values_are_read_as_yaml() -> None:
         ("data=3", ["setting data: got 3", "uri", "limit"]),
         ("data.limit.x=3", ["setting data.limit", "integer"]),
         ("training.architecture.widths=[]", ["widths", "at least 1"]),
+        (
+            "models.age_cnn.epoch=3",
+            ["models.age_cnn.epoch:", "did you mean models.age_cnn.epochs?"],
+        ),
+        ("models.age_cnn.epochs=0", ["models.age_cnn.epochs", "got 0"]),
+        ("models.resnet.epochs=3", ["models.resnet", "'age_cnn'"]),
+        ("models=3", ["models", "got 3"]),
+        (
+            "training.transfer={frozen_epochs: 0, unfrozen: 0}",
+            ["training.transfer", "frozen_epochs"],
+        ),
         ("candidates=[resnet]", ["candidates", "'resnet'", "'multitask'"]),
         ("data.limit", ["--set takes key=value", "'data.limit'"]),
         ("data.limit={", ["data.limit", "YAML"]),
@@ -48,6 +59,32 @@ def test_a_wrong_setting_is_named_in_one_line(assignment: str, said: list[str]) 
     assert caught.value.exit_code == EXIT_USAGE
     assert "\n" not in message
     assert [part for part in said if part not in message] == []
+
+
+def test_a_models_own_settings_lie_upon_those_of_all() -> None:
+    loaded = settings.load(
+        "cpu",
+        {},
+        [
+            "training.epochs=9",
+            "models.age_cnn.architecture.depth=3",
+            "models.gender_cnn.epochs=2",
+        ],
+    )
+    age, gender, both = (
+        loaded.hyperparameters(name) for name in ("age_cnn", "gender_cnn", "multitask_cnn")
+    )
+    assert (age.epochs, gender.epochs, both.epochs) == (9, 2, 9)
+    assert (age.architecture.depth, gender.architecture.depth) == (3, 1)
+    assert (
+        age.architecture.widths == both.architecture.widths == loaded.training.architecture.widths
+    )
+
+
+def test_what_is_wrong_for_all_models_is_told_once() -> None:
+    with pytest.raises(UserError) as caught:
+        settings.load("sample", {}, ["training.epochs=0", "models.age_cnn.patience=3"])
+    assert str(caught.value).count("epochs") == 1
 
 
 def test_an_unknown_profile_lists_those_there_are() -> None:

@@ -50,3 +50,21 @@ def test_the_loss_is_least_at_the_truth(head: str) -> None:
         return float(heads.AgeLoss()(np.array([40.0]), logits))
 
     assert min(range(5, 100), key=loss) == 40
+
+
+def test_quantiles_of_an_even_distribution_are_where_they_should_be() -> None:
+    even = np.zeros((1, heads.AGE_BINS), np.float32)
+    even[0, 20:40] = 0.05
+    for share in (0.05, 0.5, 0.95):
+        expected = 19.5 + 20 * share
+        assert float(heads.age_quantile(even, share)[0]) == pytest.approx(expected, abs=1e-3)
+
+
+def test_quantiles_stay_among_the_ages_there_are_and_in_order() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 6, (200, heads.AGE_BINS))
+    shares = (np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)).astype(np.float32)
+    quantiles = np.stack([heads.age_quantile(shares, q) for q in (0.0, 0.05, 0.5, 0.95, 1.0)])
+    assert (np.diff(quantiles, axis=0) >= 0).all()
+    assert quantiles.min() >= 0
+    assert quantiles.max() <= 116

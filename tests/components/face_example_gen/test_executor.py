@@ -115,6 +115,12 @@ def test_every_usable_picture_is_an_example_with_all_its_features(
                 features.HEIGHT: height,
             }
             measured = {features.BRIGHTNESS, features.SHARPNESS}
+            expected[features.BRIGHTNESS_LEVEL] = features.brightness_level(
+                value(example, features.BRIGHTNESS)  # type: ignore[arg-type]
+            ).encode()
+            expected[features.SHARPNESS_LEVEL] = features.sharpness_level(
+                value(example, features.SHARPNESS)  # type: ignore[arg-type]
+            ).encode()
             assert set(example.features.feature) == set(expected) | measured
             assert {name: value(example, name) for name in expected} == expected
             assert 0 < value(example, features.BRIGHTNESS) < 1  # type: ignore[operator]

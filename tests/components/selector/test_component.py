@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.selector.logic import Thresholds
+from components.selector.slices import Limit, SliceLimits
 
 THRESHOLDS = Thresholds(max_age_mae=8, min_gender_accuracy=0.8)
 
@@ -60,8 +61,11 @@ def inputs(tmp_path):
         write_model(root / f"model_{name}", name)
         run = root / f"model_run_{name}"
         run.mkdir()
-        (run / "figures.json").write_text(json.dumps({"val": val}))
-        slices = {("", 0): test, ("gender", 1): figures(7, 0.85) | {"gender_auc": math.nan}}
+        (run / "figures.json").write_text(
+            json.dumps({"val": val, "parameters": 1000, "seconds": 2.5})
+        )
+        of_women = figures(7, 0.85) | {"gender_auc": math.nan, "examples": 50.0}
+        slices = {("", 0): test, ("gender", 1): of_women}
         write_evaluation(root / f"evaluation_{name}", slices, above)
         (root / f"blessing_{name}").mkdir()
     write_model(root / "champion_model", "constant")
@@ -69,7 +73,13 @@ def inputs(tmp_path):
     return root
 
 
-def selector_pipeline(inputs: Path, tmp_path: Path, blessed: dict[str, int], champion_version: int):
+def selector_pipeline(
+    inputs: Path,
+    tmp_path: Path,
+    blessed: dict[str, int],
+    champion_version: int,
+    slices: SliceLimits | None = None,
+):
     from tfx import v1 as tfx
     from tfx.types import standard_artifacts as artifacts
 
@@ -101,6 +111,7 @@ def selector_pipeline(inputs: Path, tmp_path: Path, blessed: dict[str, int], cha
         ),
         champion_evaluation=channel("champion_evaluation", artifacts.ModelEvaluation),
         thresholds=THRESHOLDS,
+        slices=slices,
     )
     return tfx.dsl.Pipeline(
         pipeline_name="select",
@@ -112,12 +123,12 @@ def selector_pipeline(inputs: Path, tmp_path: Path, blessed: dict[str, int], cha
     )
 
 
-def run_selector(inputs, tmp_path, blessed, champion_version):
+def run_selector(inputs, tmp_path, blessed, champion_version, slices=None):
     """Run it; returns the leaderboard and the output artifacts by type."""
     from tfx import v1 as tfx
     from tfx.orchestration import metadata
 
-    pipeline = selector_pipeline(inputs, tmp_path, blessed, champion_version)
+    pipeline = selector_pipeline(inputs, tmp_path, blessed, champion_version, slices)
     tfx.orchestration.LocalDagRunner().run(pipeline)
     with metadata.Metadata(pipeline.metadata_connection_config) as handler:
         store = handler.store
@@ -138,7 +149,10 @@ def test_the_best_that_passed_is_handed_on_blessed(inputs, tmp_path):
     winner, loser = board["candidates"]
     assert (winner["rank"], winner["name"], winner["failed"]) == (1, "transfer_tiny", [])
     assert (loser["rank"], loser["name"], loser["failed"]) == (2, "plain", ["age_mae 9 is above 8"])
-    assert winner["slices"]["gender=1"] == figures(7, 0.85) | {"gender_auc": None}
+    assert winner["slices"]["gender=1"]["gender_auc"] is None
+    assert winner["model"]["parameters"] == 1000
+    assert winner["model"]["training_seconds"] == 2.5
+    assert winner["model"]["bytes"] == 2 * len("transfer_tiny")
     assert board["champion"]["test"] == figures(16, 0.5)
 
     model = made["Model"]
@@ -166,6 +180,17 @@ def test_when_none_passed_the_best_loser_is_handed_on_unblessed(inputs, tmp_path
     blessing = made["ModelBlessing"]
     assert [path.name for path in Path(blessing.uri).iterdir()] == ["NOT_BLESSED"]
     assert blessing.custom_properties["blessed"].int_value == 0
+
+
+def test_who_fails_a_slice_does_not_win(inputs, tmp_path):
+    limits = SliceLimits(min_size=50, gender=Limit(max_age_mae_ratio=1.1))
+    board, made = run_selector(inputs, tmp_path, {"transfer_tiny": 1}, 0, limits)
+
+    assert board["winner"] is None
+    assert board["candidates"][0]["failed"] == [
+        "female (gender=1): age_mae 7 of 50 faces is 1.17 times the overall 6, at most 1.1 times"
+    ]
+    assert made["ModelBlessing"].custom_properties["blessed"].int_value == 0
 
 
 @pytest.mark.parametrize("names", [[], ["x", "run_x"]], ids=["none", "one-key-for-two-inputs"])

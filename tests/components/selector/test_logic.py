@@ -1,4 +1,3 @@
-import json
 import math
 
 import pytest
@@ -12,7 +11,6 @@ from components.selector.logic import (
     Thresholds,
     choose,
     figures_score,
-    leaderboard,
     score,
 )
 
@@ -203,48 +201,3 @@ def test_the_winner_passed_and_nothing_that_passed_scores_lower(
 
     random.shuffle(candidates)
     assert choose(candidates, holder, THRESHOLDS, tolerance) == decision
-
-
-def test_leaderboard_is_plain_json_in_the_order_of_rank():
-    good = candidate("good")
-    good.test["gender=1"] = {"gender_auc": math.nan}
-    bad = candidate("bad", val=(math.nan, 0.9), failed=["age_mae 9 is above 8"])
-    holder = champion(version=3)
-    decision = choose([bad, good], holder, THRESHOLDS, 0.1)
-    board = leaderboard([bad, good], holder, THRESHOLDS, 0.1, decision)
-
-    assert json.loads(json.dumps(board, allow_nan=False)) == {
-        "decision": decision.reason,
-        "winner": "good",
-        "blessed": True,
-        "thresholds": {"max_age_mae": 8, "min_gender_accuracy": 0.8, "min_auc": None},
-        "tolerance": 0.1,
-        "candidates": [
-            {
-                "rank": 1,
-                "name": "good",
-                "score": pytest.approx(1.0),
-                "passed": True,
-                "failed": [],
-                "val": figures(4, 0.9),
-                "test": figures(4, 0.9),
-                "slices": {"gender=1": {"gender_auc": None}},
-            },
-            {
-                "rank": 2,
-                "name": "bad",
-                "score": None,
-                "passed": False,
-                "failed": ["age_mae 9 is above 8", "a figure on val is not a number"],
-                "val": {"age_mae": None, "gender_accuracy": 0.9},
-                "test": figures(4, 0.9),
-                "slices": {},
-            },
-        ],
-        "champion": {
-            "version": 3,
-            "score": pytest.approx(4.5),
-            "test": figures(16, 0.5),
-            "slices": {},
-        },
-    }

@@ -115,7 +115,7 @@ DOCTORED: dict[str, tuple[Callable[[Reply], None], str]] = {
     ),
     "no faces": (lambda r: r.update(faces=0, answers={}), "no face"),
     "too old": (lambda r: _set(r, "batch", "age", 117.0), "outside 0..116"),
-    "wrong group": (lambda r: _set(r, "batch", "age_group", "80+"), "in age group '80+'"),
+    "wrong group": (lambda r: _set(r, "batch", "age_group", "old"), "in age group 'old'"),
     "wrong word": (lambda r: _set(r, "batch", "gender", "female"), "gender is 'female'"),
     "unknown word": (lambda r: _set(r, "batch", "gender", "?"), "gender is '?'"),
     "no probability": (

@@ -1,0 +1,53 @@
+"""transfer: a backbone that was trained elsewhere, an age head and a gender head."""
+
+import keras
+from keras import layers, ops
+
+from schema import features
+from trainer import heads, names
+from trainer.families.backbones import BACKBONES, SMALLEST, body
+from trainer.hyperparameters import Hyperparameters
+from trainer.weights import starts_trained
+
+EMBEDDING = "embedding"  # the layer whose output the heads stand on
+
+
+def build(name: str, store_size: int, hyper: Hyperparameters) -> keras.Model:
+    """From pixels [n, store_size, store_size, 3] to logits {"age", "gender"}.
+
+    A backbone with weights is frozen; its batch-norm never learns.
+
+    Args:
+      name: `transfer_` and a name in BACKBONES.
+      store_size: side of the input pictures, pixels.
+      hyper: `transfer` says with which weights, and at which size the backbone sees a picture.
+
+    Raises:
+      UserError: when the weights cannot be had.
+    """
+    backbone = BACKBONES[names.backbone(name)]
+    size = hyper.transfer.input_size or max(store_size, SMALLEST)
+    pixels = keras.Input((store_size, store_size, 3), name=features.PIXELS)
+    # Not layers.Resizing: a model that holds it is in training mode whenever it is not told.
+    x = pixels
+    if size != store_size:
+        x = ops.image.resize(x, (size, size), antialias=size < store_size)
+    x = backbone.preprocess(x)
+    trunk = body(backbone, hyper.transfer.weights, size)
+    if starts_trained(name, hyper):
+        trunk.trainable = False
+        x = trunk(x, training=False)
+    else:
+        x = trunk(x)
+    x = layers.GlobalAveragePooling2D(dtype="float32", name=EMBEDDING)(x)
+    x = layers.Dropout(hyper.architecture.dropout)(x)
+    outputs = {
+        features.AGE: heads.age_output(x, hyper.architecture.age_head),
+        features.GENDER: heads.gender_output(x),
+    }
+    return keras.Model(pixels, outputs, name=name)
+
+
+def backbone_of(model: keras.Model) -> keras.Model:
+    """The backbone inside a model that `build` made."""
+    return next(layer for layer in model.layers if isinstance(layer, keras.Model))

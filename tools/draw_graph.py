@@ -34,7 +34,7 @@ def nodes() -> list[BaseNode]:
         serving_state="none",
         code=code,
     )
-    return list(graph.create_pipeline(settings.load("cpu", {}, []), nowhere).components)
+    return list(graph.create_pipeline(settings.load("sample", {}, []), nowhere).components)
 
 
 def dot(components: list[BaseNode]) -> str:

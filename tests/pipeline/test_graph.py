@@ -112,11 +112,13 @@ def test_a_thinned_train_split_is_not_blamed_for_its_ages() -> None:
     assert compared[True] == {"brightness", "sharpness"}
 
 
-def test_every_profile_makes_the_same_graph() -> None:
+def test_the_same_candidates_make_the_same_graph_in_every_profile() -> None:
     shapes = {
         tuple(
             (node.id, tuple(sorted(node.inputs)))
-            for node in graph.create_pipeline(settings.load(name, {}, []), bindings()).components
+            for node in graph.create_pipeline(
+                settings.load(name, {}, ["candidates=[specialists, multitask]"]), bindings()
+            ).components
         )
         for name in settings.profiles()
     }

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -15,15 +15,21 @@ from trainer import progress as training
 _STARTED, _FINISHED = "Component %s is running.", "Component %s is finished."
 
 
+NODE_WIDTH = 24  # characters; more where a name is longer
+
+
 class NodeLines(logging.Handler):
     """Prints a line as each node ends, and shows the running one.
 
     A logging handler, for LocalDagRunner announces its nodes nowhere but in its log.
     """
 
-    def __init__(self, console: Console, look: Callable[[str], NodeRun | None]) -> None:
-        """`look` finds the newest execution of a node."""
+    def __init__(
+        self, console: Console, look: Callable[[str], NodeRun | None], nodes: Iterable[str]
+    ) -> None:
+        """`look` finds the newest execution of a node; `nodes` are the names to make room for."""
         super().__init__()
+        self._width = max(NODE_WIDTH, *map(len, nodes))
         self._console, self._look = console, look
         self._started = 0.0
         self.running: str | None = None
@@ -57,7 +63,7 @@ class NodeLines(logging.Handler):
     def finish(self, node: str) -> None:
         """Prints the line of a node that ended, well or badly."""
         run, seconds = self._look(node), time.monotonic() - self._started
-        self._console.print(_node_line(node, run, seconds), soft_wrap=True)
+        self._console.print(_node_line(node.ljust(self._width), run, seconds), soft_wrap=True)
         self.running = None
         self._clear()
 
@@ -83,9 +89,9 @@ class NodeLines(logging.Handler):
 
 def _node_line(node: str, run: NodeRun | None, seconds: float) -> str:
     if run is None:
-        return f"[red]✗[/] {node:<24} did not start"
+        return f"[red]✗[/] {node} did not start"
     if run.state == "CACHED":
-        return f"[dim]= {node:<24} reused[/]"
+        return f"[dim]= {node} reused[/]"
     if run.succeeded:
-        return f"[green]✓[/] {node:<24} {seconds:6.1f} s  [dim]{run.reason}[/]"
-    return f"[red]✗[/] {node:<24} {seconds:6.1f} s  [red]{run.state.lower()}[/]"
+        return f"[green]✓[/] {node} {seconds:6.1f} s  [dim]{run.reason}[/]"
+    return f"[red]✗[/] {node} {seconds:6.1f} s  [red]{run.state.lower()}[/]"

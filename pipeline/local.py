@@ -82,7 +82,8 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
             accepted_by=getpass.getuser() if accept_reason else "",
         ),
     )
-    lines = NodeLines(console, lambda node: record.node(store, node))
+    names = [node.id for node in pipeline.components]
+    lines = NodeLines(console, lambda node: record.node(store, node), names)
     try:
         with lines.showing():
             _launch(pipeline, database)
@@ -101,7 +102,7 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
             return EXIT_ERROR
     run_id = record.last_run(store)
     nodes = record.nodes(store, run_id) if run_id else {}
-    return report.show(console, [n.id for n in pipeline.components], nodes, model_dir, log)
+    return report.show(console, names, nodes, model_dir, log)
 
 
 def _launch(pipeline: "Pipeline", database: Path) -> None:

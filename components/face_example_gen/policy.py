@@ -52,11 +52,6 @@ class Balance(Strict):
             raise ValueError("the ranges of ages overlap")
         return fractions
 
-    @property
-    def is_on(self) -> bool:
-        """Whether anything is left out."""
-        return self != Balance()
-
 
 DEFAULT_POLICY: Final = Policy()
 DEFAULT_BALANCE: Final = Balance()

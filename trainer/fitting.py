@@ -13,6 +13,7 @@ from trainer import dataset, devices, families, frozen, heads, progress
 from trainer.age_weights import age_weights
 from trainer.callbacks import ReportProgress, ValScore
 from trainer.hyperparameters import Hyperparameters
+from trainer.weight_average import WeightAverage
 from trainer.weights import starts_trained
 
 History = dict[str, list[float]]
@@ -89,7 +90,7 @@ def _fit_in_phases(model: keras.Model, hyper: Hyperparameters, data: _Data) -> t
         count = len(history["loss"])
     if hyper.transfer.unfrozen:
         heads_alone, best = model.get_weights(), min(history.get(ValScore.NAME, [math.inf]))
-        frozen.unfreeze(model, hyper.transfer.unfrozen)
+        frozen.unfreeze(model, hyper.transfer)
         further = _fit_whole(model, hyper, data, hyper.transfer.learning_rate)
         if best <= min(further[ValScore.NAME]):
             model.set_weights(heads_alone)
@@ -143,17 +144,20 @@ def _run(
 ) -> History:
     """Fits, leaves the model with the weights of its best epoch, and returns its curves."""
     compile_model(model, hyper, steps * epochs, rate)
+    callbacks = [
+        ValScore(),  # first: EarlyStopping looks at what it adds
+        keras.callbacks.EarlyStopping(
+            ValScore.NAME, mode="min", patience=hyper.patience, restore_best_weights=True
+        ),
+        ReportProgress(model.name, epochs, steps, progress.report),
+    ]
+    if hyper.ema:
+        callbacks.append(WeightAverage(hyper.ema))  # last: the others see the average
     fitted = model.fit(
         batches,
         epochs=epochs,
         validation_data=val,
-        callbacks=[
-            ValScore(),  # first: EarlyStopping looks at what it adds
-            keras.callbacks.EarlyStopping(
-                ValScore.NAME, mode="min", patience=hyper.patience, restore_best_weights=True
-            ),
-            ReportProgress(model.name, epochs, steps, progress.report),
-        ],
+        callbacks=callbacks,
         shuffle=False,  # the dataset does it
         verbose=0,
     )

@@ -84,7 +84,6 @@ def run_fn(fn_args: FnArgs) -> None:
     export_servable(
         fn_args.serving_model_dir,
         runs.predictor(run),
-        [fitted.model],
         tft.TFTransformOutput(fn_args.transform_output),
         store_size,
         groups,

@@ -81,10 +81,20 @@ class NodeLines(logging.Handler):
         for task in self._bar.task_ids:
             self._bar.update(
                 task,
+                description=_told(self.running or news.model, news.search),
                 total=news.epochs * news.steps,
                 completed=news.epoch * news.steps + news.step,
                 note=f"epoch {min(news.epoch + 1, news.epochs)}/{news.epochs}  {figures}",
             )
+
+
+def _told(node: str, search: training.Search | None) -> str:
+    """What is running and, when it is a search, where that stands."""
+    if search is None:
+        return node
+    best = f"best {search.best}, " if search.best else ""
+    minutes = f"{search.seconds / 60:.0f} of {search.max_seconds / 60:g} min"
+    return f"{node}: trial {search.trial} of {search.trials}, {best}{minutes}"
 
 
 def _node_line(node: str, run: NodeRun | None, seconds: float) -> str:

@@ -17,6 +17,7 @@ from pipeline.errors import EXIT_USAGE, UserError
 from schema.age_groups import Scheme
 from trainer.hyperparameters import Hyperparameters, Strict
 from trainer.names import TrainedModel
+from trainer.search import Tuning
 
 Candidate = Literal[
     "specialists",
@@ -94,6 +95,7 @@ class Settings(Strict):
     models: dict[TrainedModel, Hyperparameters] = Field(
         {}, description="what differs from `training` for one trained model"
     )
+    tuning: Tuning = Tuning()
     age_groups: Scheme = Field("decades", description="how the served age_group groups ages")
     thresholds: Thresholds
     slices: SliceLimits = SliceLimits()
@@ -120,6 +122,12 @@ class Settings(Strict):
     def hyperparameters(self, model: TrainedModel) -> Hyperparameters:
         """What a trained model is told."""
         return self.models.get(model, self.training)
+
+    @property
+    def tuned_models(self) -> tuple[TrainedModel, ...]:
+        """Those whose hyperparameters are searched for."""
+        wanted = self.tuning.models or self.trained_models
+        return tuple(m for m in self.trained_models if self.tuning.enabled and m in wanted)
 
     @property
     def serving_dir(self) -> Path:
@@ -164,9 +172,29 @@ def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Set
         _assign(values, key.strip(), _parse(key, value))
     _complete_models(values)
     try:
-        return Settings.model_validate(values)
+        chosen = Settings.model_validate(values)
     except ValidationError as error:
         raise UserError(_explain(error), EXIT_USAGE) from None
+    _check_tuning(chosen)
+    return chosen
+
+
+def _check_tuning(chosen: Settings) -> None:
+    """Refuses a search that could not begin, before anything runs."""
+    if not chosen.tuning.enabled:
+        return
+    for model in chosen.tuning.models:
+        if model not in chosen.trained_models:
+            trained = ", ".join(chosen.trained_models)
+            raise UserError(
+                f"setting tuning.models: the candidates train no {model}, only {trained}",
+                EXIT_USAGE,
+            )
+    for model in chosen.tuned_models:
+        try:
+            chosen.tuning.searched(model, chosen.hyperparameters(model))
+        except ValueError as error:
+            raise UserError(f"setting tuning: {error}", EXIT_USAGE) from None
 
 
 def _complete_models(values: dict[str, Any]) -> None:

@@ -86,7 +86,7 @@ class NodeLines(logging.Handler):
                 description=_told(self.running or news.model, news.search),
                 total=news.epochs * news.steps,
                 completed=news.epoch * news.steps + news.step,
-                note=f"epoch {min(news.epoch + 1, news.epochs)}/{news.epochs}  {figures}",
+                note=f"epoch {min(news.epoch + 1, news.epochs)}/{news.epochs}  {figures}".rstrip(),
             )
 
 

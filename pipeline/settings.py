@@ -272,8 +272,12 @@ def _known_keys(path: list[str]) -> list[str]:
     """The settings there are below a path of sections."""
     section: Any = Settings
     for name in path:
-        # What is named freely, as the rules are, is all of one type.
-        section = get_args(section)[1] if get_origin(section) is dict else _section(section, name)
+        if get_origin(section) is dict:
+            section = get_args(section)[1]  # what is named freely, as the rules are, is of one type
+        elif _holds_settings(section):
+            section = _section(section, name)
+        else:  # of several kinds
+            section = _model_in(section)
     return sorted(field.alias or name for name, field in section.model_fields.items())
 
 
@@ -281,6 +285,13 @@ def _section(parent: type[BaseModel], name: str) -> Any:
     annotation = parent.model_fields[name].annotation
     options = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
     return next(option for option in options if _holds_settings(option))
+
+
+def _model_in(annotation: Any) -> Any:
+    """The first kind of several that holds settings."""
+    if _holds_settings(annotation):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
 def _holds_settings(annotation: Any) -> bool:

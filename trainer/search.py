@@ -1,12 +1,24 @@
 """How hyperparameters are searched for: settings, free of TensorFlow."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from trainer import search_space
 from trainer.hyperparameters import Hyperparameters, Strict
 from trainer.names import TrainedModel
+
+
+def _kind(tried: Any) -> str:
+    return "range" if isinstance(tried, dict | search_space.Range) else "list"
+
+
+_List = Annotated[tuple[search_space.Value, ...], Field(min_length=1)]
+# By kind, so that what is wrong with one is not told as if it were meant to be the other.
+Tried = Annotated[
+    Annotated[search_space.Range, Tag("range")] | Annotated[_List, Tag("list")],
+    Discriminator(_kind),
+]
 
 
 class Tuning(Strict):
@@ -25,10 +37,9 @@ class Tuning(Strict):
     only: tuple[search_space.DimensionName, ...] = Field(
         (), description="the dimensions to search; all that a model has if none"
     )
-    space: dict[
-        search_space.DimensionName,
-        search_space.Range | Annotated[tuple[search_space.Value, ...], Field(min_length=1)],
-    ] = Field({}, description="values, or {min, max, sampling}, to try instead of the usual ones")
+    space: dict[search_space.DimensionName, Tried] = Field(
+        {}, description="values, or {min, max, sampling}, to try instead of the usual ones"
+    )
     seed: int = Field(0, ge=0)
 
     def searched(self, model: str, hyper: Hyperparameters) -> dict[str, search_space.Wanted]:

@@ -109,9 +109,10 @@ def fingerprint(job: Job, config: Mapping[str, Any], patterns: Sequence[str]) ->
     }
     digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode())
     for path in sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern)):
+        digest.update("/".join([*Path(path).parts[-2:], ""]).encode())
         with tf.io.gfile.GFile(path, "rb") as file:
-            content = hashlib.sha256(file.read()).hexdigest()
-        digest.update("/".join([*Path(path).parts[-2:], content]).encode())
+            for part in iter(partial(file.read, 1 << 20), b""):
+                digest.update(part)
     return digest.hexdigest()[:16]
 
 

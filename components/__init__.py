@@ -16,6 +16,7 @@ _HOMES = {
     "Baseline": "components.baseline.component",
     "DataReport": "components.data_report.component",
     "DataGate": "components.data_gate.component",
+    "Tuner": "components.tuner.component",
     "SpecialistPair": "components.specialist_pair.component",
     "Champion": "components.champion.component",
     "Selector": "components.selector.component",

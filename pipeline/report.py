@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.face_example_gen import ledger
-from pipeline import data_report, outcome
+from pipeline import data_report, outcome, tuning
 from pipeline.errors import EXIT_DATA_GATE
 from pipeline.record import NodeRun
 from schema import features
@@ -44,6 +44,7 @@ def show(
         _files(console, nodes["FaceExampleGen"])
     if nodes.get("DataReport") and nodes["DataReport"].succeeded:
         data_report.show_gate(console, nodes["DataReport"], nodes.get("DataGate"))
+    tuning.show_result(console, nodes)
     if nodes.get("Selector") and nodes["Selector"].succeeded:
         leaderboard = nodes["Selector"].outputs["leaderboard"].path / "leaderboard.json"
         _figures(console, json.loads(leaderboard.read_text()))

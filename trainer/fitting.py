@@ -42,6 +42,7 @@ class _Data:
     val: tf.data.Dataset  # batches
     cache: str
     weights: npt.NDArray[np.float32] | None
+    embedded: dict[str, frozen.Embedded]
 
 
 def fit(
@@ -52,6 +53,7 @@ def fit(
     train: tf.data.Dataset,
     val: tf.data.Dataset,
     cache: str = "",
+    embedded: dict[str, frozen.Embedded] | None = None,
 ) -> Fitted:
     """Trains one model on train and stops it on val.
 
@@ -63,12 +65,20 @@ def fit(
       train: single examples from dataset.load.
       val: batches of examples.
       cache: a file to cache the parsed examples in, or "" for memory.
+      embedded: features of a frozen backbone, by split, for one that is trained several times on
+        the same data; what is missing is added.
     """
     answers = families.family(name).answers
     weights = None
     if hyper.age_weights != "none" and features.AGE in answers:
         weights = age_weights(dataset.ages(train), hyper.age_weights)
-    data = _Data(dataset.answered(train, answers), dataset.answered(val, answers), cache, weights)
+    data = _Data(
+        dataset.answered(train, answers),
+        dataset.answered(val, answers),
+        cache,
+        weights,
+        {} if embedded is None else embedded,
+    )
     keras.config.set_dtype_policy(policy)
     try:
         with devices.strategy().scope():
@@ -101,10 +111,11 @@ def _fit_in_phases(model: keras.Model, hyper: Hyperparameters, data: _Data) -> t
 def _fit_heads(model: keras.Model, hyper: Hyperparameters, data: _Data) -> History:
     """Trains what stands on the frozen backbone, whose features are computed once."""
     batch = hyper.batch_size
-    train = frozen.embed(
-        model, dataset.plain_batches(data.train, batch), mirror=hyper.augmentation.flip
-    )
-    val = frozen.embed(model, data.val, mirror=False)
+    if not data.embedded:
+        batches = dataset.plain_batches(data.train, batch)
+        data.embedded["train"] = frozen.embed(model, batches, mirror=hyper.augmentation.flip)
+        data.embedded["val"] = frozen.embed(model, data.val, mirror=False)
+    train, val = data.embedded["train"], data.embedded["val"]
     size = min(batch, len(train.straight))
     batches = dataset.feature_batches(
         train.straight, train.mirrored, train.labels, size, hyper.seed, data.weights

@@ -35,13 +35,9 @@ import tensorflow as tf  # noqa: E402
 from PIL import Image  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
-from tfx.types import standard_artifacts  # noqa: E402
 
-from components import Rejects  # noqa: E402
+from benchmarks import pictures  # noqa: E402
 from components.face_example_gen import logic, shards  # noqa: E402
-from components.face_example_gen.executor import Executor  # noqa: E402
-from components.face_example_gen.policy import DEFAULT_BALANCE, DEFAULT_POLICY  # noqa: E402
-from pipeline.settings import Settings  # noqa: E402
 from schema import features  # noqa: E402
 
 CORES = len(os.sched_getaffinity(0))
@@ -65,7 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         archive, count = _archive(arguments.archive, arguments.files, Path(folder))
         ways: dict[str, Callable[[Path], None]] = {
-            "pipeline": partial(_pipeline, archive, arguments.shards),
+            "pipeline": partial(pictures.ingest, archive, shards=arguments.shards),
             "plain": partial(_plain, archive, arguments.shards, True),
             "bare": partial(_plain, archive, arguments.shards, False),
         }
@@ -92,21 +88,6 @@ def _archive(path: Path, files: int, folder: Path) -> tuple[Path, int]:
             for member in some:
                 smaller.addfile(member, archive.extractfile(member))
     return folder / "some.tar.gz", len(some)
-
-
-def _pipeline(archive: Path, shard_count: int, output: Path) -> None:
-    examples, rejects = standard_artifacts.Examples(), Rejects()
-    examples.uri, rejects.uri = str(output / "examples"), str(output / "rejects")
-    beam_args = list(Settings.model_fields["beam_args"].default)
-    context = Executor.Context(beam_pipeline_args=beam_args, tmp_dir=str(output / "tmp"))
-    properties = {
-        "data_uri": str(archive),
-        "limit": 0,
-        "shards": shard_count,
-        "policy": DEFAULT_POLICY.model_dump_json(),
-        "balance": DEFAULT_BALANCE.model_dump_json(),
-    }
-    Executor(context).Do({}, {"examples": [examples], "rejects": [rejects]}, properties)
 
 
 def _plain(archive: Path, shard_count: int, with_figures: bool, output: Path) -> None:

@@ -20,6 +20,11 @@ app.add_typer(data, name="data")
 
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only N files, spread over all.")]
 
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; repeatable."),
+]
+
 Workdir = Annotated[Path | None, typer.Option(help="Where everything is kept (default: ./work).")]
 
 
@@ -34,10 +39,7 @@ def run(
     ] = None,
     limit: Limit = None,
     workdir: Workdir = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; repeatable."),
-    ] = None,
+    set_: Assignments = None,
     accept_data: Annotated[
         bool,
         typer.Option("--accept-data", help="Go on, whatever the data gate says."),
@@ -127,12 +129,18 @@ def sample(
 @data.command()
 def inspect(
     path: Annotated[str, typer.Argument(help="Folder, .tar.gz or .zip of photographs.")],
+    profile: Annotated[str, typer.Option(help="Whose data.* settings hold.")] = "cpu",
     limit: Limit = None,
+    set_: Assignments = None,
 ) -> None:
     """Count what can be used, what is rejected and why, and how ages and genders are spread."""
+    from pipeline import settings
+
+    overrides = {"data.limit": limit} if limit else {}
+    chosen = settings.load(profile, overrides, set_ or []).data
     from pipeline.inspect_data import run_inspect
 
-    raise typer.Exit(run_inspect(path, limit or 0))
+    raise typer.Exit(run_inspect(path, chosen.limit, chosen.policy, chosen.balance))
 
 
 @data.command()

@@ -1,7 +1,7 @@
 """`agegender data inspect`: what a folder or archive of face pictures holds, before any training.
 
-Reads it and decides on every file as the pipeline's first node does, under the default policy;
-writes nothing and imports no TensorFlow.
+Reads it and decides on every file as the pipeline's first node does under the same settings; writes
+nothing and imports no TensorFlow.
 """
 
 import statistics
@@ -23,7 +23,7 @@ from rich.text import Text
 
 from components.face_example_gen import curation, logic
 from components.face_example_gen.ledger import Cell, Ledger
-from components.face_example_gen.policy import DEFAULT_BALANCE, DEFAULT_POLICY
+from components.face_example_gen.policy import DEFAULT_BALANCE, DEFAULT_POLICY, Balance, Policy
 from components.face_example_gen.rejects import Reject
 from schema import features
 
@@ -56,25 +56,39 @@ class Summary:
     seconds: float
 
 
-def inspect(uri: str, limit: int = 0) -> Summary:
+def inspect(
+    uri: str, limit: int = 0, policy: Policy = DEFAULT_POLICY, balance: Balance = DEFAULT_BALANCE
+) -> Summary:
     """Reads and decodes every file at `uri`, or `limit` of them spread over it, and counts.
+
+    Args:
+      uri: folder or archive.
+      limit: how many files; 0 for all.
+      policy: which files are fit for use.
+      balance: which of them are left out by choice.
 
     Raises:
         UserError: the source cannot be read to its end, or none of its files can be used.
     """
-    return _summarize(uri, _examined(uri, limit))
+    return _summarize(uri, _examined(uri, limit, policy), policy, balance)
 
 
-def run_inspect(path: str, limit: int = 0, console: Console | None = None) -> int:
+def run_inspect(
+    path: str,
+    limit: int = 0,
+    policy: Policy = DEFAULT_POLICY,
+    balance: Balance = DEFAULT_BALANCE,
+    console: Console | None = None,
+) -> int:
     """Inspects `path`, prints the findings and returns the exit code.
 
-    Raises:
-        UserError: as `inspect`.
+    Args and Raises: as `inspect`; the console is the terminal if none.
     """
     console = console or Console()
     columns = (SpinnerColumn(), "reading", MofNCompleteColumn(), "files", TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        summary = _summarize(path, progress.track(_examined(path, limit)))
+        examined = progress.track(_examined(path, limit, policy))
+        summary = _summarize(path, examined, policy, balance)
     console.print(render(summary))
     return 0
 
@@ -92,12 +106,14 @@ def render(summary: Summary) -> RenderableType:
     )
 
 
-def _examined(uri: str, limit: int) -> Iterator[logic.Face | Reject]:
+def _examined(uri: str, limit: int, policy: Policy) -> Iterator[logic.Face | Reject]:
     last_key = logic.last_sample_key(uri, limit)
-    return logic.examine_source(uri, lambda file: logic.sample_key(file) <= last_key)
+    return logic.examine_source(uri, lambda file: logic.sample_key(file) <= last_key, policy)
 
 
-def _summarize(uri: str, examined: Iterable[logic.Face | Reject]) -> Summary:
+def _summarize(
+    uri: str, examined: Iterable[logic.Face | Reject], policy: Policy, balance: Balance
+) -> Summary:
     started = time.monotonic()
     rows: list[curation.Row] = []
     unusable: list[Reject] = []
@@ -108,7 +124,7 @@ def _summarize(uri: str, examined: Iterable[logic.Face | Reject]) -> Summary:
             continue
         rows.append(curation.Row(face.file, face.image_sha256, face.labels, position=len(rows)))
         figures.extend((face.width, face.height, len(face.jpeg), face.brightness, face.sharpness))
-    used, left_out = curation.curate(rows, DEFAULT_POLICY, DEFAULT_BALANCE)
+    used, left_out = curation.curate(rows, policy, balance)
     ledger, rejects = curation.account(Counter(map(curation.cell_of, rows)), left_out, unusable)
     if not used:
         raise logic.nothing_usable(uri, ledger.rejected)

@@ -16,20 +16,10 @@ from components.selector.slices import SliceLimits
 from pipeline.errors import EXIT_USAGE, UserError
 from schema.age_groups import Scheme
 from trainer.hyperparameters import Hyperparameters, Strict
-from trainer.names import TrainedModel
+from trainer.names import TrainedModel, TransferModel
 from trainer.search import Tuning
 
-Candidate = Literal[
-    "specialists",
-    "multitask",
-    "transfer_mobilenet_v2",
-    "transfer_efficientnet_b0",
-    "transfer_efficientnet_b1",
-    "transfer_efficientnet_b2",
-    "transfer_vgg16",
-    "transfer_resnet50",
-    "transfer_vggface",
-]
+Candidate = Literal["specialists", "multitask", TransferModel]
 # The trained models of a candidate that is not one itself; of two, gender's and age's.
 _MADE_OF: dict[str, tuple[TrainedModel, ...]] = {
     "specialists": ("gender_cnn", "age_cnn"),
@@ -144,7 +134,8 @@ def profiles() -> list[str]:
 def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Settings:
     """Resolves settings: the profile's file, then `overrides`, then `--set` assignments.
 
-    What the data gate asks starts from `schema/expectations.yaml`.
+    What the data gate asks starts from `schema/expectations.yaml`. What is set of `training` holds
+    for every model, whatever the profile says of one; what is set of `models.<model>` holds for it.
 
     Args:
       profile: the name of a profile.
@@ -161,15 +152,15 @@ def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Set
     text = resources.files("pipeline").joinpath("profiles", f"{profile}.yaml").read_text()
     values: dict[str, Any] = {"profile": profile, "expectations": defaults()}
     _merge(values, yaml.safe_load(text))
-    for key, value in overrides.items():
-        _assign(values, key, value)
+    chosen = list(overrides.items())
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals:
             raise UserError(f"--set takes key=value, got {assignment!r}", EXIT_USAGE)
         if key.strip() == "profile":
             raise UserError("the profile is chosen with --profile, not with --set", EXIT_USAGE)
-        _assign(values, key.strip(), _parse(key, value))
+        chosen.append((key.strip(), _parse(key, value)))
+    _lay(values, chosen)
     _complete_models(values)
     try:
         chosen = Settings.model_validate(values)
@@ -195,6 +186,27 @@ def _check_tuning(chosen: Settings) -> None:
             chosen.tuning.searched(model, chosen.hyperparameters(model))
         except ValueError as error:
             raise UserError(f"setting tuning: {error}", EXIT_USAGE) from None
+
+
+def _lay(values: dict[str, Any], chosen: list[tuple[str, Any]]) -> None:
+    """Lays what the user sets upon a profile's values."""
+    # Models last: which of two assignments comes first must not matter.
+    for key, value in sorted(chosen, key=lambda one: one[0].partition(".")[0] == "models"):
+        section, *path = key.split(".")
+        if section == "training":
+            for model in list(values.get("models", {})):
+                _drop(values["models"], [model, *path])
+        _assign(values, key, value)
+
+
+def _drop(level: Any, path: list[str]) -> None:
+    """Removes what stands at a path, if anything does."""
+    if isinstance(level, dict):
+        first, *rest = path
+        if rest:
+            _drop(level.get(first), rest)
+        else:
+            level.pop(first, None)
 
 
 def _complete_models(values: dict[str, Any]) -> None:

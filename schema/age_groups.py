@@ -51,16 +51,6 @@ def membership(scheme: Scheme) -> npt.NDArray[np.float32]:
     return np.eye(len(GROUPS[scheme]), dtype=np.float32)[index]
 
 
-def most_likely(probabilities: npt.NDArray[np.floating], scheme: Scheme) -> npt.NDArray[np.integer]:
-    """Indices into GROUPS[scheme], [n], of the likeliest groups; the younger of two alike.
-
-    Args:
-      probabilities: of the years 0 to MAX_AGE, [n, MAX_AGE + 1].
-      scheme: how ages are grouped.
-    """
-    return np.argmax(probabilities @ membership(scheme), axis=1)
-
-
 def _first_age(group: str) -> int:
     return int(group.rstrip("+").partition("-")[0])
 

@@ -2,19 +2,7 @@
 
 from typing import Literal, get_args
 
-Backbone = Literal[
-    "mobilenet_v2",
-    "efficientnet_b0",
-    "efficientnet_b1",
-    "efficientnet_b2",
-    "vgg16",
-    "resnet50",
-    "vggface",
-]
-TrainedModel = Literal[
-    "gender_cnn",
-    "age_cnn",
-    "multitask_cnn",
+TransferModel = Literal[
     "transfer_mobilenet_v2",
     "transfer_efficientnet_b0",
     "transfer_efficientnet_b1",
@@ -23,6 +11,7 @@ TrainedModel = Literal[
     "transfer_resnet50",
     "transfer_vggface",
 ]
+TrainedModel = Literal["gender_cnn", "age_cnn", "multitask_cnn", TransferModel]
 TRANSFER = "transfer"
 TRAINED_MODELS: tuple[TrainedModel, ...] = get_args(TrainedModel)
 

@@ -25,6 +25,7 @@ FACES = 160
 USED, REJECTED = FACES - 1, 5
 # Thresholds anything passes: what is tested here is the machinery, not the model.
 TINY = {
+    "candidates": "[specialists, multitask]",  # a backbone's graph would take most of the time
     "image.store_size": "24",
     "data.shards": "2",
     "training.epochs": "2",

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from components.face_example_gen.policy import Balance, Policy
 from pipeline.errors import UserError
 from pipeline.inspect_data import inspect, run_inspect
 
@@ -67,6 +68,25 @@ def test_what_is_printed(folder: Path) -> None:
     assert text.count("█") == 3 * 16
     (everyone,) = (line for line in lines if "│ all" in line)
     assert everyone.split("│")[2:6] == ["     3 ", " 100.0% ", "  33.3% ", "     36.0 "]
+
+
+def test_settings_decide_what_is_used(folder: Path) -> None:
+    kept = Policy(duplicates="keep")
+    summary = inspect(str(folder), policy=kept, balance=Balance(age_max=79))
+
+    assert sorted(cell.age for cell in summary.ledger.used.elements()) == [3, 25, 26]
+    assert summary.ledger.rejected["above_age_max"] == 1
+    small = inspect(str(folder), policy=Policy(min_side=40))
+    assert small.ledger.rejected["too_small"] == 1  # 30 x 40 pixels
+
+
+def test_the_command_takes_settings(folder: Path) -> None:
+    command = [sys.executable, "-m", "pipeline", "data", "inspect", str(folder)]
+    done = subprocess.run(
+        [*command, "--set", "data.policy.min_side=4096"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "too_small" in done.stderr
 
 
 def test_a_limit_reads_so_many_files(folder: Path) -> None:

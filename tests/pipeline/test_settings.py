@@ -92,6 +92,29 @@ def test_a_models_own_settings_lie_upon_those_of_all() -> None:
     )
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_what_is_set_for_all_models_wins_over_what_a_profile_says_of_one(backwards: bool) -> None:
+    profiles_own = settings.load("sample", {}, []).models
+    assert profiles_own["age_cnn"].architecture.widths != (7,)
+    assignments = [
+        "training.architecture.widths=[7]",
+        "training.epochs=3",
+        "training.transfer={input_size: 40}",
+        "models.gender_cnn.epochs=2",
+        "models.gender_cnn.architecture.widths=[5]",
+    ]
+    loaded = settings.load("sample", {}, assignments[:: -1 if backwards else 1])
+    told = {name: loaded.hyperparameters(name) for name in loaded.trained_models}
+    gender = told.pop("gender_cnn")
+    assert (gender.epochs, gender.architecture.widths) == (2, (5,))
+    assert {(one.epochs, one.architecture.widths) for one in told.values()} == {(3, (7,))}
+    assert {one.transfer.input_size for one in told.values()} == {40}
+    # What the user does not set, the profile still says.
+    assert profiles_own["age_cnn"].architecture == (
+        settings.load("sample", {}, ["training.epochs=3"]).models["age_cnn"].architecture
+    )
+
+
 def test_what_is_wrong_for_all_models_is_told_once() -> None:
     with pytest.raises(UserError) as caught:
         settings.load("sample", {}, ["training.epochs=0", "models.age_cnn.patience=3"])

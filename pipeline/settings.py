@@ -152,15 +152,15 @@ def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Set
     text = resources.files("pipeline").joinpath("profiles", f"{profile}.yaml").read_text()
     values: dict[str, Any] = {"profile": profile, "expectations": defaults()}
     _merge(values, yaml.safe_load(text))
-    chosen = list(overrides.items())
+    wanted = list(overrides.items())
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals:
             raise UserError(f"--set takes key=value, got {assignment!r}", EXIT_USAGE)
         if key.strip() == "profile":
             raise UserError("the profile is chosen with --profile, not with --set", EXIT_USAGE)
-        chosen.append((key.strip(), _parse(key, value)))
-    _lay(values, chosen)
+        wanted.append((key.strip(), _parse(key, value)))
+    _lay(values, wanted)
     _complete_models(values)
     try:
         chosen = Settings.model_validate(values)

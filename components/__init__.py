@@ -17,6 +17,7 @@ _HOMES = {
     "Baseline": "components.baseline.component",
     "DataReport": "components.data_report.component",
     "DataGate": "components.data_gate.component",
+    "Tuner": "components.tuner.component",
     "SpecialistPair": "components.specialist_pair.component",
     "Champion": "components.champion.component",
     "ModelReport": "components.model_report.component",

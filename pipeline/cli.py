@@ -77,6 +77,23 @@ def run(
 
 
 @app.command()
+def tuning(
+    workdir: Workdir = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the trials as JSON lines, with their curves.")
+    ] = False,
+    as_settings: Annotated[
+        bool,
+        typer.Option("--as-settings", help="Print the best as YAML for a profile."),
+    ] = False,
+) -> None:
+    """List the trials of the last search for hyperparameters, the best first."""
+    from pipeline.tuning import run_tuning
+
+    raise typer.Exit(run_tuning(workdir or Path("work"), as_json, as_settings))
+
+
+@app.command()
 def doctor() -> None:
     """Show versions and devices, and what is wrong with them."""
     from pipeline.doctor import run_doctor

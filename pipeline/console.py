@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from pipeline.record import NodeRun
 from trainer import progress as training
@@ -35,7 +36,7 @@ class NodeLines(logging.Handler):
         self.running: str | None = None
         self._bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", table_column=Column(no_wrap=False)),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
@@ -77,14 +78,25 @@ class NodeLines(logging.Handler):
             self._bar.remove_task(task)
 
     def _trained(self, news: training.Progress) -> None:
-        figures = "  ".join(f"{name} {value:.3f}" for name, value in news.figures.items())
+        shown = {} if news.search else news.figures  # where the best trial's are
+        figures = "  ".join(f"{name} {value:.3f}" for name, value in shown.items())
         for task in self._bar.task_ids:
             self._bar.update(
                 task,
+                description=_told(self.running or news.model, news.search),
                 total=news.epochs * news.steps,
                 completed=news.epoch * news.steps + news.step,
-                note=f"epoch {min(news.epoch + 1, news.epochs)}/{news.epochs}  {figures}",
+                note=f"epoch {min(news.epoch + 1, news.epochs)}/{news.epochs}  {figures}".rstrip(),
             )
+
+
+def _told(node: str, search: training.Search | None) -> str:
+    """What is running and, when it is a search, where that stands."""
+    if search is None:
+        return node
+    minutes = f"{search.seconds / 60:.0f} of {search.max_seconds / 60:g} min"
+    best = f"\nbest {search.best}" if search.best else ""
+    return f"{node}: trial {search.trial} of {search.trials}, {minutes}{best}"
 
 
 def _node_line(node: str, run: NodeRun | None, seconds: float) -> str:

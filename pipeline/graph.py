@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tfx.components.distribution_validator.component import DistributionValidator
 from tfx.components.evaluator.component import Evaluator
@@ -27,6 +28,7 @@ from components.selector.component import Judged, Selector
 from components.selector.logic import Thresholds
 from components.servable_check.component import ServableCheck
 from components.specialist_pair.component import SpecialistPair
+from components.tuner.component import Tuner
 from pipeline import evaluation, validation
 from pipeline.settings import Settings, made_of
 from schema import features
@@ -47,6 +49,7 @@ CODE: Mapping[str, tuple[str, ...]] = {
     "DataGate": ("components.data_gate", "components.data_report.verdict"),
     "Transform": ("trainer.preprocessing", "schema.features"),
     "Trainer": ("trainer", "schema.age_groups", "schema.features"),
+    "Tuner": ("components.tuner", "trainer", "schema.age_groups", "schema.features"),
     "SpecialistPair": (
         "components.specialist_pair",
         "schema.age_groups",
@@ -110,6 +113,7 @@ class Bindings:
       serving_state: changes when what is served does.
       code: digests of each node's code, keyed as CODE is.
       weights: changes, for a trained model that starts from a file, when that file does.
+      tuning_dir: where searches for hyperparameters are kept, to go on with.
       accept_reason: why the data are accepted whatever the verdict on them; "" when they are not.
       accepted_by: who says so.
     """
@@ -124,6 +128,7 @@ class Bindings:
     serving_state: str
     code: Mapping[str, str]
     weights: Mapping[str, str] = field(default_factory=dict)
+    tuning_dir: str = ""
     accept_reason: str = ""
     accepted_by: str = ""
 
@@ -162,11 +167,14 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         examples, schema, statistics, *judging, transform, champion, champion_evaluator,
         champion_report,
     ]  # fmt: skip
+    tuners = {
+        model: _tuner(settings, bound, model, transform, schema) for model in settings.tuned_models
+    }
     trainers = {
-        model: _trainer(settings, bound, model, transform, schema)
+        model: _trainer(settings, bound, model, transform, schema, tuners.get(model))
         for model in settings.trained_models
     }
-    nodes += trainers.values()
+    nodes += [*tuners.values(), *trainers.values()]
     judged: dict[str, Judged] = {}
     for candidate in settings.candidates:
         source: BaseNode = trainers[made_of(candidate)[0]]
@@ -293,26 +301,59 @@ def _transform(
     )
 
 
+def _training(settings: Settings, bound: Bindings, model: TrainedModel) -> dict[str, Any]:
+    """What a training is told, whether it is a trial or not."""
+    return {
+        "model": model,
+        "store_size": settings.image.store_size,
+        "hyperparameters": settings.hyperparameters(model).model_dump(mode="json"),
+        "weights_fingerprint": bound.weights.get(model, ""),
+    }
+
+
+def _tuner(
+    settings: Settings,
+    bound: Bindings,
+    model: TrainedModel,
+    transform: Transform,
+    schema: ImportSchemaGen,
+) -> Tuner:
+    # A trial sees what a training is stopped by, and nothing that it is measured by later.
+    return Tuner(
+        tuner_fn="trainer.tuning.tuner_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema.outputs["schema"],
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["val"]),
+        custom_config={
+            **_training(settings, bound, model),
+            "tuning": settings.tuning.model_dump(mode="json", exclude={"enabled", "models"}),
+            "tuning_dir": bound.tuning_dir,
+            "code_fingerprint": bound.code["Tuner"],
+        },
+    ).with_id(f"Tuner_{model}")
+
+
 def _trainer(
     settings: Settings,
     bound: Bindings,
     model: TrainedModel,
     transform: Transform,
     schema: ImportSchemaGen,
+    tuner: Tuner | None,
 ) -> Trainer:
     return Trainer(
         run_fn="trainer.training.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema.outputs["schema"],
+        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["val", "calib"]),
         custom_config={
-            "model": model,
-            "store_size": settings.image.store_size,
+            **_training(settings, bound, model),
             "age_groups": settings.age_groups,
-            "hyperparameters": settings.hyperparameters(model).model_dump(mode="json"),
-            "weights_fingerprint": bound.weights.get(model, ""),
             "code_fingerprint": bound.code["Trainer"],
         },
     ).with_id(f"Trainer_{model}")

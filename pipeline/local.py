@@ -55,7 +55,7 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
     data_uri = os.path.abspath(Path(given).expanduser())
     with console.status("Loading TensorFlow and TFX"):
         # Not at the top: they take seconds, and what is above may end the run.
-        from pipeline import baseline, graph, record, report, validation
+        from pipeline import baseline, graph, record, report, tuning, validation
         from pipeline.console import NodeLines
     database = workdir / "metadata.db"
     store = record.open_store(database)
@@ -78,6 +78,7 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
                 model: weights.fingerprint(model, settings.hyperparameters(model))
                 for model in settings.trained_models
             },
+            tuning_dir=str(workdir / tuning.FOLDER),
             accept_reason=accept_reason,
             accepted_by=getpass.getuser() if accept_reason else "",
         ),

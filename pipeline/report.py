@@ -14,7 +14,7 @@ from rich.table import Table
 from components.face_example_gen import ledger
 from components.selector import page
 from components.selector.leaderboard import FILE
-from pipeline import data_report, outcome
+from pipeline import data_report, outcome, tuning
 from pipeline.errors import EXIT_DATA_GATE
 from pipeline.record import NodeRun
 from schema import features
@@ -46,6 +46,7 @@ def show(
         _files(console, nodes["FaceExampleGen"])
     if nodes.get("DataReport") and nodes["DataReport"].succeeded:
         data_report.show_gate(console, nodes["DataReport"], nodes.get("DataGate"))
+    tuning.show_result(console, nodes)
     if nodes.get("Selector") and nodes["Selector"].succeeded:
         leaderboard = nodes["Selector"].outputs["leaderboard"].path
         _figures(console, json.loads((leaderboard / FILE).read_text()))

@@ -18,6 +18,7 @@ from pipeline.errors import EXIT_USAGE, UserError
 from schema.age_groups import Scheme
 from trainer.hyperparameters import Hyperparameters, Strict
 from trainer.names import TrainedModel
+from trainer.search import Tuning
 
 Candidate = Literal[
     "specialists",
@@ -95,6 +96,7 @@ class Settings(Strict):
     models: dict[TrainedModel, Hyperparameters] = Field(
         {}, description="what differs from `training` for one trained model"
     )
+    tuning: Tuning = Tuning()
     age_groups: Scheme = Field("decades", description="how the served age_group groups ages")
     thresholds: Thresholds
     slices: SliceLimits = SliceLimits()
@@ -122,6 +124,12 @@ class Settings(Strict):
     def hyperparameters(self, model: TrainedModel) -> Hyperparameters:
         """What a trained model is told."""
         return self.models.get(model, self.training)
+
+    @property
+    def tuned_models(self) -> tuple[TrainedModel, ...]:
+        """Those whose hyperparameters are searched for."""
+        wanted = self.tuning.models or self.trained_models
+        return tuple(m for m in self.trained_models if self.tuning.enabled and m in wanted)
 
     @property
     def serving_dir(self) -> Path:
@@ -166,9 +174,29 @@ def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Set
         _assign(values, key.strip(), _parse(key, value))
     _complete_models(values)
     try:
-        return Settings.model_validate(values)
+        chosen = Settings.model_validate(values)
     except ValidationError as error:
         raise UserError(_explain(error), EXIT_USAGE) from None
+    _check_tuning(chosen)
+    return chosen
+
+
+def _check_tuning(chosen: Settings) -> None:
+    """Refuses a search that could not begin, before anything runs."""
+    if not chosen.tuning.enabled:
+        return
+    for model in chosen.tuning.models:
+        if model not in chosen.trained_models:
+            trained = ", ".join(chosen.trained_models)
+            raise UserError(
+                f"setting tuning.models: the candidates train no {model}, only {trained}",
+                EXIT_USAGE,
+            )
+    for model in chosen.tuned_models:
+        try:
+            chosen.tuning.searched(model, chosen.hyperparameters(model))
+        except ValueError as error:
+            raise UserError(f"setting tuning: {error}", EXIT_USAGE) from None
 
 
 def _complete_models(values: dict[str, Any]) -> None:
@@ -246,8 +274,12 @@ def _known_keys(path: list[str]) -> list[str]:
     """The settings there are below a path of sections."""
     section: Any = Settings
     for name in path:
-        # What is named freely, as the rules are, is all of one type.
-        section = get_args(section)[1] if get_origin(section) is dict else _section(section, name)
+        if get_origin(section) is dict:
+            section = get_args(section)[1]  # what is named freely, as the rules are, is of one type
+        elif _holds_settings(section):
+            section = _section(section, name)
+        else:  # of several kinds
+            section = _model_in(section)
     return sorted(field.alias or name for name, field in section.model_fields.items())
 
 
@@ -255,6 +287,13 @@ def _section(parent: type[BaseModel], name: str) -> Any:
     annotation = parent.model_fields[name].annotation
     options = get_args(annotation) if get_origin(annotation) is Union else (annotation,)
     return next(option for option in options if _holds_settings(option))
+
+
+def _model_in(annotation: Any) -> Any:
+    """The first kind of several that holds settings."""
+    if _holds_settings(annotation):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
 def _holds_settings(annotation: Any) -> bool:

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from trainer.hyperparameters import Augmentation
 
+MIDDLE_GREY = 127.5
+
 
 def augment(pixels: tf.Tensor, seed: tf.Tensor, how: Augmentation) -> tf.Tensor:
     """Changes a batch.
@@ -23,8 +25,9 @@ def augment(pixels: tf.Tensor, seed: tf.Tensor, how: Augmentation) -> tf.Tensor:
       float32 [n, h, w, 3], 0 to 255.
     """
     pixels = tf.cast(pixels, tf.float32)
-    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 8))
-    return _recolour(_move(pixels, seeds[:5], how), seeds[5:], how)
+    seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 10))
+    changed = _recolour(_move(pixels, seeds[:5], how), seeds[5:8], how)
+    return _erase(changed, seeds[8:], how.erase) if how.erase else changed
 
 
 def _move(pixels: tf.Tensor, seeds: list[tf.Tensor], how: Augmentation) -> tf.Tensor:
@@ -72,6 +75,26 @@ def _recolour(pixels: tf.Tensor, seeds: list[tf.Tensor], how: Augmentation) -> t
     mean = tf.reduce_mean(grey, axis=[1, 2], keepdims=True)
     offset = contrast * (1.0 - saturation) * grey + (1.0 - contrast) * mean + brightness
     return tf.clip_by_value(contrast * saturation * pixels + offset, 0.0, 255.0)
+
+
+def _erase(pixels: tf.Tensor, seeds: list[tf.Tensor], limit: float) -> tf.Tensor:
+    """Greys a rectangle in half of the pictures (random erasing, Zhong et al. 2020)."""
+    shape = tf.shape(pixels)
+    counts = [shape[0], 2]  # height and width, top and left
+    chosen = tf.random.stateless_uniform(counts, seeds[0], maxval=limit)
+    begin = tf.random.stateless_uniform(counts, seeds[1]) * (1.0 - chosen)
+    chosen *= tf.cast(tf.range(shape[0])[:, None] % 2, tf.float32)  # batches are shuffled
+    rows, columns = (
+        (place >= begin[:, axis, None]) & (place < (begin + chosen)[:, axis, None])
+        for axis, place in enumerate((_places(shape[1]), _places(shape[2])))
+    )
+    erased = rows[:, :, None, None] & columns[:, None, :, None]
+    return tf.where(erased, MIDDLE_GREY, pixels)
+
+
+def _places(count: tf.Tensor) -> tf.Tensor:
+    """Where pixels begin along a side of length 1: float32 [1, count]."""
+    return (tf.range(count, dtype=tf.float32) / tf.cast(count, tf.float32))[None, :]
 
 
 def _uniform(count: tf.Tensor, seed: tf.Tensor, limit: float) -> tf.Tensor:

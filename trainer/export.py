@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 import tensorflow_transform as tft
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from schema import age_groups, features
 from trainer.preprocessing import parse_pixels
@@ -22,7 +23,6 @@ class Servable(tf.Module):
     def __init__(
         self,
         predict: Predictor,
-        state: list[tf.Module],
         transform: tft.TFTransformOutput,
         store_size: int,
         groups: age_groups.Scheme,
@@ -30,7 +30,6 @@ class Servable(tf.Module):
     ) -> None:
         super().__init__(name="servable")
         self._predict = predict
-        self._state = state
         self._transform = transform.transform_features_layer()
         self._raw_spec = transform.raw_feature_spec()
         self._store_size = store_size
@@ -115,7 +114,6 @@ class Servable(tf.Module):
 def export_servable(
     directory: str,
     predict: Predictor,
-    state: list[tf.Module],
     transform: tft.TFTransformOutput,
     store_size: int,
     groups: age_groups.Scheme = "decades",
@@ -128,17 +126,30 @@ def export_servable(
     Args:
       directory: where to; made if missing.
       predict: from pixels to answers; what it does not answer, the signatures do not.
-      state: the modules whose variables `predict` uses (a Keras model is one).
       transform: the Transform graph the model was trained behind.
       store_size: side of the stored pictures, pixels.
       groups: how ages are grouped in `age_group`: the likeliest group where the probabilities of
         the years are known, otherwise the age's.
       calibration: JSON of what was fitted on the calib split.
     """
-    servable = Servable(predict, state, transform, store_size, groups, calibration)
+    constant = _constant(predict, store_size)
+    servable = Servable(constant, transform, store_size, groups, calibration)
     signatures = {
         features.SIGNATURE_DEFAULT: servable.serving_default,
         features.SIGNATURE_EXAMPLES: servable.serving_examples,
         features.SIGNATURE_TRANSFORM: servable.transform_features,
     }
     tf.saved_model.save(servable, directory, signatures=signatures)
+
+
+def _constant(predict: Predictor, store_size: int) -> Predictor:
+    """The same with its weights as constants of the graph.
+
+    TensorFlow then folds batch-norm into convolutions when a servable is loaded: MobileNetV2
+    answers in about half the time.
+    """
+    pixels = tf.TensorSpec([None, store_size, store_size, 3], tf.uint8)
+    traced = tf.function(predict).get_concrete_function(pixels)
+    frozen = convert_variables_to_constants_v2(traced)
+    names = sorted(traced.structured_outputs)  # as TensorFlow orders a dict's values
+    return lambda pixels: dict(zip(names, frozen(pixels), strict=True))

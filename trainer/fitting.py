@@ -13,6 +13,7 @@ from trainer import dataset, devices, families, frozen, heads, progress
 from trainer.age_weights import age_weights
 from trainer.callbacks import ReportProgress, ValScore
 from trainer.hyperparameters import Hyperparameters
+from trainer.weight_average import WeightAverage
 from trainer.weights import starts_trained
 
 History = dict[str, list[float]]
@@ -41,6 +42,7 @@ class _Data:
     val: tf.data.Dataset  # batches
     cache: str
     weights: npt.NDArray[np.float32] | None
+    embedded: dict[str, frozen.Embedded]
 
 
 def fit(
@@ -51,6 +53,7 @@ def fit(
     train: tf.data.Dataset,
     val: tf.data.Dataset,
     cache: str = "",
+    embedded: dict[str, frozen.Embedded] | None = None,
 ) -> Fitted:
     """Trains one model on train and stops it on val.
 
@@ -62,12 +65,20 @@ def fit(
       train: single examples from dataset.load.
       val: batches of examples.
       cache: a file to cache the parsed examples in, or "" for memory.
+      embedded: features of a frozen backbone, by split, for one that is trained several times on
+        the same data; what is missing is added.
     """
     answers = families.family(name).answers
     weights = None
     if hyper.age_weights != "none" and features.AGE in answers:
         weights = age_weights(dataset.ages(train), hyper.age_weights)
-    data = _Data(dataset.answered(train, answers), dataset.answered(val, answers), cache, weights)
+    data = _Data(
+        dataset.answered(train, answers),
+        dataset.answered(val, answers),
+        cache,
+        weights,
+        {} if embedded is None else embedded,
+    )
     keras.config.set_dtype_policy(policy)
     try:
         with devices.strategy().scope():
@@ -89,7 +100,7 @@ def _fit_in_phases(model: keras.Model, hyper: Hyperparameters, data: _Data) -> t
         count = len(history["loss"])
     if hyper.transfer.unfrozen:
         heads_alone, best = model.get_weights(), min(history.get(ValScore.NAME, [math.inf]))
-        frozen.unfreeze(model, hyper.transfer.unfrozen)
+        frozen.unfreeze(model, hyper.transfer)
         further = _fit_whole(model, hyper, data, hyper.transfer.learning_rate)
         if best <= min(further[ValScore.NAME]):
             model.set_weights(heads_alone)
@@ -100,10 +111,11 @@ def _fit_in_phases(model: keras.Model, hyper: Hyperparameters, data: _Data) -> t
 def _fit_heads(model: keras.Model, hyper: Hyperparameters, data: _Data) -> History:
     """Trains what stands on the frozen backbone, whose features are computed once."""
     batch = hyper.batch_size
-    train = frozen.embed(
-        model, dataset.plain_batches(data.train, batch), mirror=hyper.augmentation.flip
-    )
-    val = frozen.embed(model, data.val, mirror=False)
+    if not data.embedded:
+        batches = dataset.plain_batches(data.train, batch)
+        data.embedded["train"] = frozen.embed(model, batches, mirror=hyper.augmentation.flip)
+        data.embedded["val"] = frozen.embed(model, data.val, mirror=False)
+    train, val = data.embedded["train"], data.embedded["val"]
     size = min(batch, len(train.straight))
     batches = dataset.feature_batches(
         train.straight, train.mirrored, train.labels, size, hyper.seed, data.weights
@@ -143,17 +155,20 @@ def _run(
 ) -> History:
     """Fits, leaves the model with the weights of its best epoch, and returns its curves."""
     compile_model(model, hyper, steps * epochs, rate)
+    callbacks = [
+        ValScore(),  # first: EarlyStopping looks at what it adds
+        keras.callbacks.EarlyStopping(
+            ValScore.NAME, mode="min", patience=hyper.patience, restore_best_weights=True
+        ),
+        ReportProgress(model.name, epochs, steps, progress.report),
+    ]
+    if hyper.ema:
+        callbacks.append(WeightAverage(hyper.ema))  # last: the others see the average
     fitted = model.fit(
         batches,
         epochs=epochs,
         validation_data=val,
-        callbacks=[
-            ValScore(),  # first: EarlyStopping looks at what it adds
-            keras.callbacks.EarlyStopping(
-                ValScore.NAME, mode="min", patience=hyper.patience, restore_best_weights=True
-            ),
-            ReportProgress(model.name, epochs, steps, progress.report),
-        ],
+        callbacks=callbacks,
         shuffle=False,  # the dataset does it
         verbose=0,
     )

@@ -8,6 +8,9 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from trainer.families.transfer import EMBEDDING, backbone_of
+from trainer.hyperparameters import Transfer
+
+NORM_MOMENTUM = 0.95  # of batch-norm's moving moments, per step
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,14 @@ def heads_of(model: keras.Model) -> keras.Model:
     return keras.Model(model.get_layer(EMBEDDING).output, model.output, name=model.name)
 
 
-def unfreeze(model: keras.Model, share: float) -> None:
-    """Lets a share of the backbone's layers, from the top, be trained; batch-norm stays frozen."""
+def unfreeze(model: keras.Model, how: Transfer) -> None:
+    """Lets a share of the backbone's layers, from the top, be trained; batch-norm where it may."""
     backbone = backbone_of(model)
     backbone.trainable = True
-    first = len(backbone.layers) - round(share * len(backbone.layers))
+    first = len(backbone.layers) - round(how.unfrozen * len(backbone.layers))
     for index, layer in enumerate(backbone.layers):
-        normalises = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = index >= first and not normalises
+        layer.trainable = index >= first
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.trainable &= how.batch_norm == "trained"
+            # Backbones keep moments over thousands of steps, which a short training never sees.
+            layer.momentum = min(layer.momentum, NORM_MOMENTUM)

@@ -24,6 +24,9 @@ class Augmentation(Strict):
     brightness: Fraction = Field(0.15, description="largest change either way, share of the range")
     contrast: Fraction = Field(0.2, description="largest change either way")
     saturation: Fraction = Field(0.2, description="largest change either way")
+    erase: Fraction = Field(
+        0.0, description="largest side of a rectangle that half of the pictures lose, share of it"
+    )
 
 
 class Architecture(Strict):
@@ -57,6 +60,9 @@ class Transfer(Strict):
         0.5, ge=0, le=1, description="share of the backbone's layers, from the top, trained after"
     )
     learning_rate: float = Field(3e-4, gt=0, description="peak once layers are unfrozen")
+    batch_norm: Literal["frozen", "trained"] = Field(
+        "frozen", description="whether batch-norm of unfrozen layers learns"
+    )
 
     @model_validator(mode="after")
     def _something_is_trained(self) -> "Transfer":
@@ -77,6 +83,9 @@ class Hyperparameters(Strict):
     learning_rate: float = Field(2e-3, gt=0, description="peak, after warm-up")
     warmup: Fraction = Field(0.05, description="share of the steps spent warming up")
     weight_decay: float = Field(0.02, ge=0)
+    ema: Fraction = Field(
+        0.0, description="per step, of the average of weights kept as the model; 0 for none"
+    )
     clip_norm: float = Field(1.0, gt=0, description="largest global norm of a gradient")
     age_sigma: float = Field(2.0, gt=0, description="spread of the age label, years")
     age_l1: float = Field(0.2, ge=0, description="weight of the age error, per year")

@@ -2,7 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where a search for hyperparameters stands, of which a training is a trial."""
+
+    trial: int  # from 1
+    trials: int  # at most
+    best: str  # the best trial's figures in words; "" before there is one
+    seconds: float  # spent on trials before this one
+    max_seconds: float
 
 
 @dataclass(frozen=True)
@@ -15,11 +26,13 @@ class Progress:
     step: int  # finished steps of this epoch
     steps: int
     figures: dict[str, float]
+    search: Search | None = None
 
 
 Listener = Callable[[Progress], None]
 
 _listeners: list[Listener] = []
+_searches: list[Search] = []
 
 
 @contextmanager
@@ -32,7 +45,19 @@ def listening(listener: Listener) -> Iterator[None]:
         _listeners.remove(listener)
 
 
+@contextmanager
+def within(search: Search) -> Iterator[None]:
+    """Reports made inside the block are of a trial of `search`."""
+    _searches.append(search)
+    try:
+        yield
+    finally:
+        _searches.remove(search)
+
+
 def report(progress: Progress) -> None:
     """Tells every listener."""
+    if _searches:
+        progress = replace(progress, search=_searches[-1])
     for listener in _listeners:
         listener(progress)

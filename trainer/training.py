@@ -3,9 +3,10 @@
 import math
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,12 +25,14 @@ from trainer import (
     names,
     predictors,
     runs,
+    search_space,
     weights,
 )
 from trainer.calibration import AgeCalibration, Calibration
 from trainer.callbacks import val_score
 from trainer.export import AGE_PROBABILITIES, export_servable
 from trainer.fitting import Fitted, fit
+from trainer.frozen import Embedded
 from trainer.hyperparameters import Hyperparameters
 from trainer.predictors import Arrays
 
@@ -44,22 +47,20 @@ def run_fn(fn_args: FnArgs) -> None:
     Args:
       fn_args: `train_files` from split train, `eval_files` from val and calib, and `custom_config`
         with `model`, `store_size`, `age_groups` and `hyperparameters` (see
-        trainer.hyperparameters).
+        trainer.hyperparameters); a search's `hyperparameters` are laid over these.
     """
     started = time.monotonic()
     config = fn_args.custom_config
     name, store_size, groups = config["model"], int(config["store_size"]), config["age_groups"]
     hyper = Hyperparameters.model_validate(config["hyperparameters"])
+    tuned = (fn_args.hyperparameters or {}).get("values", {})
+    hyper = search_space.applied(hyper, tuned)
     weights.check(name, hyper)
-    keras.utils.set_random_seed(hyper.seed)
     files = [*fn_args.train_files, *fn_args.eval_files]
-    train, *others = (_load(files, split, store_size) for split in ("train", "val", "calib"))
+    train, *others = (load(files, split, store_size) for split in ("train", "val", "calib"))
     val, calib = (dataset.plain_batches(one, EVALUATION_BATCH) for one in others)
-    policy = devices.policy(hyper.precision)
-    with tempfile.TemporaryDirectory() as scratch:
-        cache = str(Path(scratch, "train")) if hyper.cache == "disk" else ""
-        fitted = fit(name, store_size, hyper, policy, train, val, cache)
-    answer = partial(predictors.raw, fitted.model, mirror=hyper.mirror)
+    done = fitted(name, store_size, hyper, train, val)
+    answer = partial(predictors.raw, done.model, mirror=hyper.mirror)
     on_val = predictors.collect(answer, val)
     # A training that diverged is refused before anything is calibrated.
     _finite(figures_of(*on_val))
@@ -71,26 +72,48 @@ def run_fn(fn_args: FnArgs) -> None:
         "answers": list(families.family(name).answers),
         "store_size": store_size,
         "mirror": hyper.mirror,
+        "hyperparameters": hyper.model_dump(mode="json"),
+        "hyperparameters_from": _origin(tuned),
         "val": val_figures,
         "val_score": val_score({f"val_{key}": value for key, value in val_figures.items()}),
-        "epochs": len(fitted.history["loss"]),
-        "frozen_epochs": fitted.frozen_epochs,
-        "parameters": fitted.model.count_params(),
-        "precision": policy,
-        "age_weights": _by_year(fitted),
+        "epochs": len(done.history["loss"]),
+        "frozen_epochs": done.frozen_epochs,
+        "parameters": done.model.count_params(),
+        "precision": devices.policy(hyper.precision),
+        "age_weights": _by_year(done),
         "seconds": round(time.monotonic() - started, 1),
     }
-    run = runs.Run(figures, fitted.history, found, fitted.model)
+    run = runs.Run(figures, done.history, found, done.model)
     export_servable(
         fn_args.serving_model_dir,
         runs.predictor(run),
-        [fitted.model],
         tft.TFTransformOutput(fn_args.transform_output),
         store_size,
         groups,
         found.model_dump_json(),
     )
     runs.write(Path(fn_args.model_run_dir), run)
+
+
+def fitted(
+    name: str,
+    store_size: int,
+    hyper: Hyperparameters,
+    train: tf.data.Dataset,
+    val: tf.data.Dataset,
+    embedded: dict[str, Embedded] | None = None,
+) -> Fitted:
+    """One training as it is told to be: seeded, in its precision, with its cache (see fit)."""
+    keras.utils.set_random_seed(hyper.seed)
+    policy = devices.policy(hyper.precision)
+    with tempfile.TemporaryDirectory() as scratch:
+        cache = str(Path(scratch, "train")) if hyper.cache == "disk" else ""
+        return fit(name, store_size, hyper, policy, train, val, cache, embedded)
+
+
+def _origin(tuned: Mapping[str, Any]) -> str:
+    """Where the hyperparameters came from; `tuned` are a search's values."""
+    return f"tuned: trial {tuned['trial']} of {tuned['trials']}" if tuned else "checked in"
 
 
 def calibrate(
@@ -169,7 +192,7 @@ def _finite(figures: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in figures.items() if math.isfinite(value)}
 
 
-def _load(patterns: list[str], split: str, store_size: int) -> tf.data.Dataset:
+def load(patterns: list[str], split: str, store_size: int) -> tf.data.Dataset:
     """The examples of one split, of which there must be some."""
     examples = dataset.load([p for p in patterns if f"Split-{split}" in p], store_size)
     if not examples.cardinality():

@@ -72,4 +72,4 @@ def _export(target: str, answer: Constant, transform_graph: str, store_size: int
             features.GENDER: answer.female_probability * one_each,
         }
 
-    export_servable(target, predict, [], tft.TFTransformOutput(transform_graph), store_size)
+    export_servable(target, predict, tft.TFTransformOutput(transform_graph), store_size)

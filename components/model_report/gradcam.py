@@ -12,20 +12,25 @@ Maps = npt.NDArray[np.float32]
 
 
 def heat_maps(model: keras.Model, pixels: npt.NDArray[np.uint8]) -> dict[str, Maps]:
-    """What in the pictures speaks for the answers, by answer; [n, h, w] each, 0 to 1.
+    """`heat_map` of both answers, by answer."""
+    return {answer: heat_map(model, answer, pixels) for answer in (features.AGE, features.GENDER)}
+
+
+def heat_map(model: keras.Model, answer: str, pixels: npt.NDArray[np.uint8]) -> Maps:
+    """What in the pictures speaks for an answer, [n, h, w], 0 to 1.
 
     For age it is what makes the face older; for gender, what makes it more of the one answered.
     Both are seen in the last map of features, before it is averaged; of the picture as it is, not
     of its mirror image.
 
     Args:
-      model: from pixels to logits of age and gender: a family's, or a joined pair of models.
+      model: from pixels to logits: a family's, or a joined pair of models.
+      answer: `age` or `gender`.
       pixels: [n, store_size, store_size, 3], 0 to 255.
+
+    Raises:
+      ValueError: when the model averages no map of features.
     """
-    return {answer: _heat(model, answer, pixels) for answer in (features.AGE, features.GENDER)}
-
-
-def _heat(model: keras.Model, answer: str, pixels: npt.NDArray[np.uint8]) -> Maps:
     to_map, from_map = _halves(model, answer)
     maps = to_map(tf.cast(pixels, tf.float32), training=False)
     with tf.GradientTape() as tape:

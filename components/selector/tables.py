@@ -161,15 +161,26 @@ def _model(name: str, form: str) -> Callable[[Row], str]:
 
 def _size(row: Row) -> str:
     size = row["model"].get("bytes")
-    return NONE if size is None else f"{size / 1e6:.1f} MB"
+    if size is None:
+        return NONE
+    return f"{size / 1e6:.1f} MB" if size < 9.95e6 else f"{size / 1e6:.0f} MB"
 
 
 def _time(row: Row) -> str:
     seconds = row["model"].get("training_seconds")
     if seconds is None:
         return NONE
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 99.5 else f"{minutes / 60:.1f} h"
+
+
+def _weights(row: Row) -> str:
+    count = row["model"].get("parameters")
+    if count is None:
+        return NONE
+    return f"{count / 1e6:.1f} M" if count >= 1e6 else f"{count:,}"
 
 
 def _rules(row: Row) -> str:
@@ -208,11 +219,11 @@ _TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("ECE", _test("gender_ece", "{:.3f}")),
     ),
     "Cost and rules": (
-        Column("weights", _model("parameters", "{:,}")),
+        Column("weights", _weights),
         _SIZE,
         Column("p50", _model("latency_ms", "{:.1f} ms")),
         Column("per s", _model("images_per_second", "{:,.0f}")),
-        Column("training", _time),
+        Column("trained", _time),
         _SCORE,
         Column("rules", _rules),
     ),

@@ -43,7 +43,6 @@ class Executor(base_executor.BaseExecutor):
         export_servable(
             path_utils.serving_model_path(model.uri),
             lambda pixels: runs.predictor(age)(pixels) | runs.predictor(gender)(pixels),
-            [gender.model, age.model],
             tft.TFTransformOutput(str(path(input_dict, "transform_graph"))),
             figures["store_size"],
             exec_properties["age_groups"],

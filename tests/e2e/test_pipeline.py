@@ -19,6 +19,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from pipeline import record
 from schema import features
 from serving import versions
+from trainer import trials
 
 FACES = 160
 # Of them one is there twice, and one contradicts its copy.
@@ -294,18 +295,90 @@ def test_data_unlike_the_accepted_ones_are_stopped(
     assert elsewhere.returncode == 0, elsewhere.stdout  # alone they are sound
 
 
-def test_a_change_runs_only_what_depends_on_it(first: tuple[Path, str], faces: Path) -> None:
-    changed = run(faces, first[0], training__epochs="3")
-    assert changed.returncode in (0, 3), changed.stdout
+# Another training than the first run's, and a search before it.
+TUNED = {
+    "candidates": "[multitask]",
+    "training__epochs": "3",
+    "tuning__enabled": "true",
+    "tuning__max_trials": "2",
+    "tuning__epochs": "1",
+    "tuning__only": "[learning_rate]",
+}
+
+
+@pytest.fixture(scope="module")
+def tuned(first: tuple[Path, str], faces: Path) -> str:
+    """What a run with a search printed, in the work folder of the first."""
+    done = run(faces, first[0], **TUNED)
+    assert done.returncode in (0, 3), done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_change_runs_only_what_depends_on_it(first: tuple[Path, str], tuned: str) -> None:
     assert "Trainer_multitask_cnn" in executed(first[0])
     assert not {"FaceExampleGen", "StatisticsGen", "Transform"} & executed(first[0])
-    assert "hyperparameters changed" in changed.stdout
+    assert "hyperparameters changed" in tuned
 
 
-def test_no_candidate_passes_and_nothing_is_published(faces: Path, first: tuple[Path, str]) -> None:
+def test_what_a_search_found_is_on_record_and_trained_with(
+    first: tuple[Path, str], tuned: str
+) -> None:
+    assert "of 2 is best, val score" in tuned
+    store = record.open_store(first[0] / "metadata.db")
+    searched = record.node(store, "Tuner_multitask_cnn")
+    trained = record.node(store, "Trainer_multitask_cnn")
+    assert searched
+    assert trained
+    assert trained.inputs["hyperparameters"] == searched.outputs["best_hyperparameters"]
+    results = searched.outputs["tuner_results"]
+    assert (results.properties["trials"], results.properties["failed"]) == (2, 0)
+    best = trials.ranked(trials.parse_lines((results.path / trials.TRIALS_FILE).read_text()))[0]
+    assert results.properties["best_trial"] == best.number
+    figures = json.loads((trained.outputs["model_run"].path / "figures.json").read_text())
+    assert figures["hyperparameters_from"] == f"tuned: trial {best.number} of 2"
+    used = figures["hyperparameters"]["learning_rate"]
+    assert used == best.hyperparameters["learning_rate"]
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on_with_its_finished_trials(faces: Path, tmp_path: Path) -> None:
+    workdir = tmp_path / "work"
+    asked = {
+        "candidates": "[multitask]",
+        "tuning__enabled": "true",
+        "tuning__max_trials": "4",
+        "tuning__epochs": "20",
+    }
+    process = subprocess.Popen(
+        command(faces, workdir, **asked), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 300
+    while not list(workdir.glob("tuning/*/*/trial_1/trial.json")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = {path: path.stat().st_mtime_ns for path in workdir.glob("tuning/*/*/*/record.json")}
+    assert len(before) == 1
+    again = run(faces, workdir, **asked)
+    assert again.returncode in (0, 3), again.stdout + again.stderr
+    assert "of 4 is best" in again.stdout
+    assert len(list(workdir.glob("tuning/*"))) == 1
+    for path, written in before.items():
+        assert path.stat().st_mtime_ns == written
+
+
+def test_no_candidate_passes_and_nothing_is_published(
+    faces: Path, first: tuple[Path, str], tuned: str
+) -> None:
     before = versions.list_versions(first[0] / "serving" / features.MODEL_NAME)
-    done = run(faces, first[0], thresholds__max_age_mae="0.01")
+    done = run(faces, first[0], **TUNED | {"thresholds__max_age_mae": "0.01"})
     assert done.returncode == 3
+    # Other thresholds are no other search, and no other training.
+    assert not {"Tuner_multitask_cnn", "Trainer_multitask_cnn"} & executed(first[0])
+    found = next(line for line in tuned.splitlines() if line.startswith("Tuning "))
+    assert found in done.stdout
     assert "is above 0.01" in done.stdout
     assert versions.list_versions(first[0] / "serving" / features.MODEL_NAME) == before
 

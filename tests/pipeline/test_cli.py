@@ -17,7 +17,9 @@ def agegender(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
     )
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["doctor"], ["data"], ["data", "inspect"]])
+@pytest.mark.parametrize(
+    "command", [[], ["run"], ["doctor"], ["tuning"], ["data"], ["data", "inspect"]]
+)
 def test_help_imports_nothing_heavy(command: list[str]) -> None:
     code = (
         "import sys\n"
@@ -42,6 +44,7 @@ def test_help_imports_nothing_heavy(command: list[str]) -> None:
         (["data", "inspect", "nowhere"], 1, "nowhere"),
         (["run", "--accept-data"], 2, "--reason"),
         (["run", "--reason", "why not"], 2, "--accept-data"),
+        (["tuning"], 1, "nothing was tuned here"),
         (["data", "report"], 1, "no run has judged data"),
         (["bake"], 2, "bake"),
     ],

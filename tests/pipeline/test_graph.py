@@ -91,6 +91,25 @@ def test_every_model_is_reported_on_by_what_measured_it() -> None:
         assert ("model_run" in report) == (name != "champion")
 
 
+def test_a_search_feeds_its_trainer_and_sees_no_more_than_train_and_val() -> None:
+    asked = ["tuning.enabled=true", "tuning.models=[age_cnn]"]
+    plain, tuned = (
+        {
+            n.id: n
+            for n in graph.create_pipeline(settings.load("sample", {}, a), bindings()).components
+        }
+        for a in ([], asked)
+    )
+    assert tuned.keys() - plain.keys() == {"Tuner_age_cnn"}
+    fed = tuned["Trainer_age_cnn"].inputs.pop("hyperparameters")
+    assert fed.producer_component_id == "Tuner_age_cnn"
+    for name, node in plain.items():
+        assert node.inputs.keys() == tuned[name].inputs.keys()
+    told = tuned["Tuner_age_cnn"].exec_properties
+    assert json.loads(told["train_args"])["splits"] == ["train"]
+    assert json.loads(told["eval_args"])["splits"] == ["val"]
+
+
 def test_no_model_is_published_unchecked() -> None:
     nodes = {n.id: n for n in draw_graph.nodes()}
     published = nodes["Publisher"].inputs

@@ -54,3 +54,16 @@ def test_the_seed_decides(batch: np.ndarray) -> None:
     other = augment(batch, SEED + 1, Augmentation())
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1
+
+
+def test_erasing_greys_a_rectangle_of_some_and_leaves_the_rest(batch: np.ndarray) -> None:
+    how = Augmentation(**NONE | {"erase": 0.5})
+    out = augment(batch, SEED, how).numpy()
+    erased = np.abs(out - batch).max(axis=3) > 1
+    assert 4 <= erased.any(axis=(1, 2)).sum() <= len(batch) / 2
+    for one, changed in zip(out, erased, strict=True):
+        rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+        if len(rows):
+            inside = one[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            np.testing.assert_array_equal(inside, 127.5)
+            assert max(inside.shape[:2]) <= 0.5 * batch.shape[1] + 1

@@ -78,7 +78,6 @@ def test_it_goes_all_the_way(name: str, transform_16: Path, tmp_path: Path) -> N
     export_servable(
         str(tmp_path / "servable"),
         lambda given: predictors.calibrated(ask(given), found),
-        [fitted.model],
         transform,
         faces.SIZE,
         "five",

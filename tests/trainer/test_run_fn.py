@@ -28,6 +28,7 @@ def arguments(folder: Path, transform: Path, model: str, **told: object) -> Simp
         transform_output=str(transform),
         serving_model_dir=str(folder / "model" / "Format-Serving"),
         model_run_dir=str(folder / "run"),
+        hyperparameters=None,
         custom_config={
             "model": model,
             "store_size": faces.SIZE,

@@ -140,7 +140,7 @@ def test_a_mirrored_answer_is_the_same_for_a_mirror_image() -> None:
 
 def test_an_empty_split_is_named() -> None:
     with pytest.raises(training.UserError, match="split calib holds no picture"):
-        training._load([], "calib", 16)
+        training.load([], "calib", 16)
 
 
 def test_a_diverged_training_is_refused() -> None:

@@ -114,11 +114,16 @@ def test_the_cached_features_are_the_models_own(weights: str) -> None:
     np.testing.assert_allclose(model(pixels.astype(np.float32))["gender"], before + 3, atol=1e-4)
 
 
-def test_the_second_phase_trains_the_top_alone_and_never_batch_norm(weights: str) -> None:
-    hyper = hyperparameters(weights, unfrozen=0.3, learning_rate=0.02)
+@pytest.mark.parametrize(
+    ("batch_norm", "expected"), [("frozen", {"conv2"}), ("trained", {"conv2", "norm2"})]
+)
+def test_the_second_phase_trains_the_top_alone_and_batch_norm_where_it_may(
+    weights: str, batch_norm: str, expected: set[str]
+) -> None:
+    hyper = hyperparameters(weights, unfrozen=0.3, learning_rate=0.02, batch_norm=batch_norm)
     before = backbone_weights(families.build(NAME, faces.SIZE, hyper))
     model = families.build(NAME, faces.SIZE, hyper)
-    frozen.unfreeze(model, 0.3)
+    frozen.unfreeze(model, hyper.transfer)
     fitting.compile_model(model, hyper, steps=10, rate=0.02)
     batches = dataset.training_batches(faces.dataset(PICTURES, 0), 8, Augmentation(), seed=0)
     model.fit(batches, verbose=0)
@@ -128,7 +133,7 @@ def test_the_second_phase_trains_the_top_alone_and_never_batch_norm(weights: str
         for name, other in zip(before, after, strict=True)
         if np.abs(before[name] - after[other]).max() > 0
     }
-    assert changed == {"conv2"}
+    assert changed == expected
 
 
 @pytest.mark.parametrize("penalty", [-1000.0, 1000.0])

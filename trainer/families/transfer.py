@@ -15,7 +15,7 @@ EMBEDDING = "embedding"  # the layer whose output the heads stand on
 def build(name: str, store_size: int, hyper: Hyperparameters) -> keras.Model:
     """From pixels [n, store_size, store_size, 3] to logits {"age", "gender"}.
 
-    A backbone with weights is frozen; its batch-norm never learns.
+    A backbone with weights is frozen.
 
     Args:
       name: `transfer_` and a name in BACKBONES.
@@ -34,11 +34,9 @@ def build(name: str, store_size: int, hyper: Hyperparameters) -> keras.Model:
         x = ops.image.resize(x, (size, size), antialias=size < store_size)
     x = backbone.preprocess(x)
     trunk = body(backbone, hyper.transfer.weights, size)
-    if starts_trained(name, hyper):
-        trunk.trainable = False
-        x = trunk(x, training=False)
-    else:
-        x = trunk(x)
+    # Batch-norm that is frozen works by its moving moments, in training too.
+    trunk.trainable = not starts_trained(name, hyper)
+    x = trunk(x)
     x = layers.GlobalAveragePooling2D(dtype="float32", name=EMBEDDING)(x)
     x = layers.Dropout(hyper.architecture.dropout)(x)
     outputs = {

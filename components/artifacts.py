@@ -29,3 +29,9 @@ class DataApproval(Artifact):
     """`approval.json`: the rules the data violated and, if any, who accepted that and why."""
 
     TYPE_NAME = "components.DataApproval"
+
+
+class ModelFindings(Artifact):
+    """`report.json`, its pictures, `answers.jsonl.gz`: see `components.model_report.report`."""
+
+    TYPE_NAME = "components.ModelFindings"

@@ -103,6 +103,22 @@ def doctor() -> None:
     raise typer.Exit(run_doctor())
 
 
+@app.command()
+def leaderboard(
+    workdir: Workdir = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print it as Markdown, for a README.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all that is known of it.")] = False,
+) -> None:
+    """Show how the last run's candidates compare, and where the page with their pictures is."""
+    from pipeline.leaderboard import run_leaderboard
+
+    if markdown and as_json:
+        raise UserError("--markdown and --json do not go together", EXIT_USAGE)
+    raise typer.Exit(run_leaderboard(workdir or Path("work"), markdown, as_json))
+
+
 @data.command()
 def sample(
     directory: Annotated[Path, typer.Argument(help="Where to; made if missing.")],

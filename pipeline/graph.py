@@ -22,6 +22,7 @@ from components.champion.component import Champion
 from components.data_gate.component import DataGate
 from components.data_report.component import DataReport
 from components.face_example_gen.component import FaceExampleGen
+from components.model_report.component import ModelReport
 from components.publisher.component import Publisher
 from components.selector.component import Judged, Selector
 from components.selector.logic import Thresholds
@@ -63,7 +64,7 @@ CODE: Mapping[str, tuple[str, ...]] = {
         "trainer.runs",
         "trainer.score",
     ),
-    "Evaluator": ("pipeline.metrics", "schema"),
+    "Evaluator": ("pipeline.metrics", "schema", "trainer.metrics"),
     "Champion": (
         "components.champion",
         "schema.age_groups",
@@ -72,7 +73,26 @@ CODE: Mapping[str, tuple[str, ...]] = {
         "trainer.export",
         "trainer.preprocessing",
     ),
-    "Selector": ("components.selector", "pipeline.evaluation", "schema.features", "trainer.score"),
+    "ModelReport": (
+        "components.finite",
+        "components.model_report",
+        "components.selector.intervals",
+        "components.selector.slices",
+        "pipeline.evaluation",
+        "schema.features",
+        "trainer.heads",
+        "trainer.metrics",
+        "trainer.preprocessing",
+        "trainer.runs",
+    ),
+    "Selector": (
+        "components.finite",
+        "components.model_report.report",
+        "components.selector",
+        "pipeline.evaluation",
+        "schema.features",
+        "trainer.score",
+    ),
     "ServableCheck": ("components.servable_check", "schema.age_groups", "schema.features"),
     "Publisher": ("components.publisher", "serving.versions"),
 }
@@ -142,8 +162,10 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
     )
     # No thresholds: the champion is measured, not judged.
     champion_evaluator = _evaluator(settings, bound, "champion", champion, examples, schema)
+    champion_report = _report(settings, bound, "champion", champion, champion_evaluator, examples)
     nodes: list[BaseNode] = [
         examples, schema, statistics, *judging, transform, champion, champion_evaluator,
+        champion_report,
     ]  # fmt: skip
     tuners = {
         model: _tuner(settings, bound, model, transform, schema) for model in settings.tuned_models
@@ -162,17 +184,20 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         evaluator = _evaluator(
             settings, bound, candidate, source, examples, schema, settings.thresholds
         )
+        report = _report(settings, bound, candidate, source, evaluator, examples)
         judged[candidate] = Judged(
             model=source.outputs["model"],
             model_run=source.outputs["model_run"],
             evaluation=evaluator.outputs["evaluation"],
             blessing=evaluator.outputs["blessing"],
+            report=report.outputs["report"],
         )
-        nodes.append(evaluator)
+        nodes += [evaluator, report]
     selector = Selector(
         candidates=judged,
         champion_model=champion.outputs["model"],
         champion_evaluation=champion_evaluator.outputs["evaluation"],
+        champion_report=champion_report.outputs["report"],
         thresholds=settings.thresholds,
         slices=settings.slices,
         tolerance=settings.selection.tolerance,
@@ -370,3 +395,23 @@ def _evaluator(
         module_path=evaluation.MODULE,
         example_splits=["test"],
     ).with_id(f"Evaluator_{name}")
+
+
+def _report(
+    settings: Settings,
+    bound: Bindings,
+    name: str,
+    source: BaseNode,
+    evaluator: Evaluator,
+    examples: FaceExampleGen,
+) -> ModelReport:
+    """Looks closely at the model of `source`, and into it where its training is known."""
+    return ModelReport(
+        name=name,
+        model=source.outputs["model"],
+        model_run=source.outputs.get("model_run"),
+        examples=examples.outputs["examples"],
+        evaluation=evaluator.outputs["evaluation"],
+        settings=settings.report,
+        code_fingerprint=bound.code["ModelReport"],
+    ).with_id(f"ModelReport_{name}")

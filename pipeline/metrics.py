@@ -15,8 +15,7 @@ from tensorflow_model_analysis.metrics import calibration_histogram, metric_type
 
 from schema import features
 from schema.age_groups import GROUPS, Scheme, group_of
-
-ECE_BINS = 15
+from trainer.metrics import expected_calibration_error
 
 
 class Face(NamedTuple):
@@ -51,24 +50,6 @@ FROM_MEANS: Mapping[str, Callable[[Mapping[str, float]], float]] = {
 }
 
 FACE_FIGURES = (*(name for name in MEANS if not name.startswith("_")), *FROM_MEANS)
-
-
-def expected_calibration_error(
-    examples: Any, predictions: Any, labels: Any, bins: int = ECE_BINS
-) -> float:
-    """ECE with bins of equal mass (Nixon et al. 2019): mean |share of positives - probability|.
-
-    Args:
-      examples: how many there are of each probability, [n], in ascending order of probability.
-      predictions: the sums of their probabilities, [n].
-      labels: how many of them are positive, [n].
-      bins: how many bins; what lies on a border is divided between its bins.
-    """
-    totals = np.cumsum(np.array([examples, predictions, labels], float), axis=1)
-    totals = np.concatenate([np.zeros((3, 1)), totals], axis=1)
-    borders = np.linspace(0, totals[0, -1], bins + 1)
-    in_bins = [np.diff(np.interp(borders, totals[0], sums)) for sums in totals[1:]]
-    return float(np.abs(in_bins[0] - in_bins[1]).sum() / totals[0, -1])
 
 
 class ExpectedCalibrationError(metric_types.Metric):

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from components.face_example_gen import ledger
+from components.selector import page
+from components.selector.leaderboard import FILE
 from pipeline import data_report, outcome, tuning
 from pipeline.errors import EXIT_DATA_GATE
 from pipeline.record import NodeRun
@@ -46,8 +48,10 @@ def show(
         data_report.show_gate(console, nodes["DataReport"], nodes.get("DataGate"))
     tuning.show_result(console, nodes)
     if nodes.get("Selector") and nodes["Selector"].succeeded:
-        leaderboard = nodes["Selector"].outputs["leaderboard"].path / "leaderboard.json"
-        _figures(console, json.loads(leaderboard.read_text()))
+        leaderboard = nodes["Selector"].outputs["leaderboard"].path
+        _figures(console, json.loads((leaderboard / FILE).read_text()))
+        pictures = near(leaderboard / page.FILE)
+        console.print(f"Leaderboard with pictures: {pictures}", soft_wrap=True, markup=False)
     colour = "green" if ended.served else "red"
     console.print(f"[{colour}]{_capital(ended.sentence)}[/]", soft_wrap=True)
     if ended.served:

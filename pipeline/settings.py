@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from components.data_report.expectations import Rule, defaults
 from components.face_example_gen.policy import Balance, Policy
+from components.model_report.report import ReportSettings
 from components.selector.logic import Thresholds
 from components.selector.slices import SliceLimits
 from pipeline.errors import EXIT_USAGE, UserError
@@ -90,6 +91,7 @@ class Settings(Strict):
     thresholds: Thresholds
     slices: SliceLimits = SliceLimits()
     selection: Selection = Selection()
+    report: ReportSettings = ReportSettings()
     check: Check = Check()
     serving: Serving = Serving()
     beam_args: tuple[str, ...] = Field(

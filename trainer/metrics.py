@@ -4,6 +4,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata  # type: ignore[import-untyped]
 
+ECE_BINS = 15
+
 Floats = npt.NDArray[np.floating]
 
 
@@ -65,21 +67,52 @@ def log_loss(female: Floats, logits: Floats) -> float:
     return float(np.mean(np.logaddexp(0, z) - female * z))
 
 
-def calibration_error(female: Floats, probabilities: Floats, bins: int = 15) -> float:
-    """Expected calibration error over bins of equal mass (Nixon et al. 2019).
-
-    The mean, weighed by their sizes, of how far the share of women in a bin is from the mean
-    probability given there.
+def calibration_error(female: Floats, probabilities: Floats) -> float:
+    """Expected calibration error of probabilities of "female": see `expected_calibration_error`.
 
     Args:
       female: 1.0 or 0.0, [n].
       probabilities: of "female", [n].
-      bins: how many; fewer than that many faces make one bin each.
     """
-    order = np.argsort(probabilities, kind="stable")
-    gaps = [
-        len(part) * abs(float(female[part].mean()) - float(probabilities[part].mean()))
-        for part in np.array_split(order, bins)
-        if len(part)
-    ]
-    return sum(gaps) / len(order)
+    return expected_calibration_error(*by_probability(female, probabilities))
+
+
+def by_probability(female: Floats, probabilities: Floats) -> tuple[Floats, Floats, Floats]:
+    """Faces counted by the probability they were given, as `equal_mass_bins` takes them."""
+    steps, index, counts = np.unique(
+        probabilities.astype(np.float64), return_inverse=True, return_counts=True
+    )
+    positive = np.bincount(index, weights=female.astype(np.float64))
+    return counts.astype(np.float64), counts * steps, positive.astype(np.float64)
+
+
+def expected_calibration_error(
+    examples: npt.ArrayLike,
+    predictions: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    bins: int = ECE_BINS,
+) -> float:
+    """ECE with bins of equal mass (Nixon et al. 2019): mean |share of positives - probability|.
+
+    Args are those of `equal_mass_bins`.
+    """
+    sizes, predicted, positive = equal_mass_bins(examples, predictions, labels, bins)
+    return float(np.abs(predicted - positive).sum() / sizes.sum())
+
+
+def equal_mass_bins(
+    examples: npt.ArrayLike, predictions: npt.ArrayLike, labels: npt.ArrayLike, bins: int
+) -> tuple[Floats, Floats, Floats]:
+    """The same three sums in bins of equally many examples, [bins] each.
+
+    Args:
+      examples: how many there are of each probability, [n], in ascending order of probability.
+      predictions: the sums of their probabilities, [n].
+      labels: how many of them are positive, [n].
+      bins: how many bins; what lies on a border is divided between its bins.
+    """
+    totals = np.cumsum(np.array([examples, predictions, labels], float), axis=1)
+    totals = np.concatenate([np.zeros((3, 1)), totals], axis=1)
+    borders = np.linspace(0, totals[0, -1], bins + 1)
+    sizes, predicted, positive = (np.diff(np.interp(borders, totals[0], sums)) for sums in totals)
+    return sizes, predicted, positive

@@ -1,7 +1,7 @@
 """Selector: picks the candidate that may be published.
 
-Each candidate brings four inputs of its own, so the spec is made per pipeline. A union of channels
-would need only four keys in all, but Kubeflow's compiler takes single channels only.
+Each candidate brings five inputs of its own, so the spec is made per pipeline. A union of channels
+would need only five keys in all, but Kubeflow's compiler takes single channels only.
 """
 
 import json
@@ -14,7 +14,7 @@ from tfx.types.artifact import Artifact
 from tfx.types.channel import BaseChannel
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
-from components.artifacts import Leaderboard
+from components.artifacts import Leaderboard, ModelFindings
 from components.selector.executor import Executor
 from components.selector.logic import Thresholds
 from components.selector.slices import SliceLimits
@@ -27,6 +27,7 @@ class Judged(NamedTuple):
     model_run: BaseChannel  # holds figures.json
     evaluation: BaseChannel
     blessing: BaseChannel
+    report: BaseChannel
 
 
 _TYPES: dict[str, type[Artifact]] = {
@@ -34,6 +35,7 @@ _TYPES: dict[str, type[Artifact]] = {
     "model_run": standard_artifacts.ModelRun,
     "evaluation": standard_artifacts.ModelEvaluation,
     "blessing": standard_artifacts.ModelBlessing,
+    "report": ModelFindings,
 }
 
 
@@ -50,6 +52,7 @@ class SelectorSpec(component_spec.ComponentSpec):
     INPUTS = {  # noqa: RUF012
         "champion_model": ChannelParameter(type=standard_artifacts.Model),
         "champion_evaluation": ChannelParameter(type=standard_artifacts.ModelEvaluation),
+        "champion_report": ChannelParameter(type=ModelFindings),
     }
     OUTPUTS = {  # noqa: RUF012
         "model": ChannelParameter(type=standard_artifacts.Model),
@@ -69,6 +72,7 @@ class Selector(base_component.BaseComponent):
         candidates: Mapping[str, Judged],
         champion_model: BaseChannel,
         champion_evaluation: BaseChannel,
+        champion_report: BaseChannel,
         thresholds: Thresholds,
         slices: SliceLimits | None = None,
         tolerance: float = 0.0,
@@ -86,6 +90,7 @@ class Selector(base_component.BaseComponent):
             **inputs,
             champion_model=champion_model,
             champion_evaluation=champion_evaluation,
+            champion_report=champion_report,
             candidates=json.dumps(sorted(candidates)),
             thresholds=thresholds.model_dump_json(),
             slices=(slices or SliceLimits()).model_dump_json(),

@@ -14,7 +14,9 @@ from tfx.types import artifact_utils
 from tfx.types.artifact import Artifact
 from tfx.utils import io_utils, path_utils
 
-from components.selector.leaderboard import leaderboard
+from components.model_report import report
+from components.selector import markdown, page
+from components.selector.leaderboard import FILE, leaderboard
 from components.selector.logic import Candidate, Champion, Decision, Thresholds, choose
 from components.selector.slices import SliceLimits, violations
 from pipeline.evaluation import failed_thresholds, read_metrics
@@ -50,14 +52,23 @@ class Executor(base_executor.BaseExecutor):
         model.set_string_custom_property("candidate", decision.emitted)
         _bless(_one(output_dict, "blessing"), emitted, _one(input_dict, "champion_model"), decision)
         content = leaderboard(candidates, champion, thresholds, limits, tolerance, decision)
-        io_utils.write_string_file(
-            os.path.join(_one(output_dict, "leaderboard").uri, "leaderboard.json"),
-            json.dumps(content, indent=2, allow_nan=False) + "\n",
-        )
+        reports = {one.name: _report_of(input_dict, f"report_{one.name}") for one in candidates}
+        reports[content["champion"]["name"]] = _report_of(input_dict, "champion_report")
+        folder = _one(output_dict, "leaderboard").uri
+        for name, text in (
+            (FILE, json.dumps(content, indent=2, allow_nan=False) + "\n"),
+            (markdown.FILE, markdown.render(content, reports)),
+            (page.FILE, page.render(content, reports)),
+        ):
+            io_utils.write_string_file(os.path.join(folder, name), text)
 
 
 def _one(artifacts: Artifacts, key: str) -> Artifact:
     return artifact_utils.get_single_instance(artifacts[key])
+
+
+def _report_of(inputs: Artifacts, key: str) -> report.Report:
+    return report.read(Path(_one(inputs, key).uri))
 
 
 def _candidate(name: str, inputs: Artifacts, limits: SliceLimits) -> Candidate:
@@ -79,6 +90,7 @@ def _candidate(name: str, inputs: Artifacts, limits: SliceLimits) -> Candidate:
             "parameters": figures.get("parameters"),
             "training_seconds": figures.get("seconds"),
             "bytes": _size(model),
+            **_report_of(inputs, f"report_{name}").speed_facts,
         },
     )
 
@@ -89,7 +101,7 @@ def _champion(inputs: Artifacts) -> Champion:
         version=model.get_int_custom_property("champion_version"),
         test=read_metrics(_one(inputs, "champion_evaluation").uri),
         digest=_digest(model),
-        model={"bytes": _size(model)},
+        model={"bytes": _size(model), **_report_of(inputs, "champion_report").speed_facts},
     )
 
 

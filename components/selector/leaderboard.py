@@ -22,15 +22,16 @@ model         {parameters, bytes, training_seconds, latency_ms, images_per_secon
 ```
 
 What is not known or not a number is null. Ages are in years, shares from 0 to 1. Latency is the
-median for one picture, the rate that of batches of 32.
+median for one picture, the rate that of batches of 32, both on one core, decoding included: see
+`components.model_report.speed`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from scipy import stats  # type: ignore[import-untyped]
-
+from components.finite import finite
+from components.selector.intervals import intervals
 from components.selector.logic import (
     CONSTANT_VERSION,
     Candidate,
@@ -43,7 +44,7 @@ from components.selector.logic import (
 )
 from components.selector.slices import OVERALL, SliceLimits, worst
 
-CONFIDENCE = 0.95
+FILE = "leaderboard.json"
 MODEL_FACTS = ("parameters", "bytes", "training_seconds", "latency_ms", "images_per_second")
 
 # Threshold -> the figure it bounds, and whether more is better.
@@ -69,7 +70,7 @@ def leaderboard(
         for rank, name in enumerate(decision.ranking, start=1)
     ]
     is_constant = champion.version == CONSTANT_VERSION
-    content = {
+    content: dict[str, Any] = {
         "decision": decision.reason,
         "winner": decision.winner,
         "blessed": decision.blessed,
@@ -84,29 +85,8 @@ def leaderboard(
             **_measured(champion, thresholds, limits),
         },
     }
-    finite: dict[str, Any] = _finite(content)
-    return finite
-
-
-def intervals(figures: Figures) -> dict[str, tuple[float, float]]:
-    """95% intervals of the figures of a slice that have one; empty for fewer than two faces.
-
-    Of `age_mae` as of any mean, from its standard error (the mean of squared absolute errors is
-    `age_mse`); of `gender_accuracy` Wilson's (1927), sound near 1 and for few faces. TFMA's
-    jackknife would measure everything twenty times more.
-    """
-    count = round(figures.get("examples", 0))
-    if count < 2:
-        return {}
-    mae, accuracy = figures["age_mae"], figures["gender_accuracy"]
-    error = math.sqrt(max(figures["age_mse"] - mae**2, 0) / (count - 1))
-    reach = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * error
-    right = stats.binomtest(round(accuracy * count), count)
-    share = right.proportion_ci(CONFIDENCE, method="wilson")
-    return {
-        "age_mae": (mae - reach, mae + reach),
-        "gender_accuracy": (float(share.low), float(share.high)),
-    }
+    fit: dict[str, Any] = finite(content)
+    return fit
 
 
 def _candidate_row(
@@ -155,12 +135,3 @@ def _margins(figures: Figures, thresholds: Thresholds) -> dict[str, dict[str, An
             "passed": margin >= 0,
         }
     return margins
-
-
-def _finite(value: Any) -> Any:
-    """The same with None for what JSON has no number for."""
-    if isinstance(value, Mapping):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

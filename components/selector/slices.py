@@ -24,6 +24,13 @@ DIMENSIONS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 _VALUES: Final = {features.RACE: features.RACES, features.GENDER: features.GENDERS}
+# Values that are named in the order of what they measure.
+_SCALES: Final[Mapping[str, tuple[str, ...]]] = {
+    features.AGE_GROUP: features.AGE_GROUPS,
+    features.PREDICTED_AGE_GROUP: features.AGE_GROUPS,
+    features.BRIGHTNESS_LEVEL: features.BRIGHTNESS_LEVELS,
+    features.SHARPNESS_LEVEL: features.SHARPNESS_LEVELS,
+}
 
 Slices = Mapping[str, Mapping[str, float]]
 
@@ -98,8 +105,20 @@ class Gap(NamedTuple):
 
 def title(name: str) -> str:
     """A slice's name for people, such as "Asian female (race=2,gender=1)"."""
-    words = [_VALUES[key][int(value)] for key, value in _parts(name) if key in _VALUES]
-    return f"{' '.join(words)} ({name})" if words else name
+    coded = any(key in _VALUES for key, _ in _parts(name))
+    return f"{words(name)} ({name})" if coded else name
+
+
+def words(name: str) -> str:
+    """What a slice holds, in words alone, such as "Asian female" or "20-29"."""
+    parts = _parts(name)
+    return " ".join(_VALUES[key][int(value)] if key in _VALUES else value for key, value in parts)
+
+
+def along(test: Slices, dimension: str) -> list[str]:
+    """The names of the slices there are along a dimension, in the order of their values."""
+    found = [name for name in test if _columns(name) == DIMENSIONS[dimension]]
+    return sorted(found, key=lambda name: [_order(*part) for part in _parts(name)])
 
 
 def violations(test: Slices, limits: SliceLimits) -> list[str]:
@@ -140,6 +159,11 @@ def gaps(test: Slices, dimension: str, min_size: int) -> Iterator[Gap]:
         drop = overall[GENDER_ACCURACY] - accuracy
         yield Gap(name, int(size), AGE_MAE, mae, overall[AGE_MAE], ratio)
         yield Gap(name, int(size), GENDER_ACCURACY, accuracy, overall[GENDER_ACCURACY], drop)
+
+
+def _order(column: str, value: str) -> int:
+    scale = _SCALES.get(column)
+    return scale.index(value) if scale else int(value)
 
 
 def _columns(name: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The whole graph on tiny drawn data: artifacts, ML Metadata, reuse, recovery, exit codes."""
 
+import gzip
 import json
 import os
 import shutil
@@ -29,6 +30,7 @@ TINY = {
     "image.store_size": "24",
     "data.shards": "2",
     "training.epochs": "2",
+    "report.robustness_faces": "8",
     "training.architecture.widths": "[8,16]",
     "thresholds.max_age_mae": "100",
     "thresholds.min_gender_accuracy": "0.01",
@@ -57,6 +59,9 @@ NODES = [
     "Evaluator_champion",
     "Evaluator_specialists",
     "Evaluator_multitask",
+    "ModelReport_champion",
+    "ModelReport_specialists",
+    "ModelReport_multitask",
     "Selector",
     "ServableCheck",
     "Publisher",
@@ -169,6 +174,25 @@ def _records(folder: Path) -> list[tf.train.Example]:
     return [tf.train.Example.FromString(record.numpy()) for record in dataset]
 
 
+def test_every_candidate_is_reported_on_and_compared(first: tuple[Path, str]) -> None:
+    workdir, said = first
+    page = next(
+        line.partition(": ")[2] for line in said.splitlines() if line.startswith("Leaderboard")
+    )
+    assert Path(page).read_text(encoding="utf-8").count("data:image/png;base64,") == 2 * 12 + 10
+    board = json.loads(Path(page).with_name("leaderboard.json").read_text())
+    for row in (*board["candidates"], board["champion"]):
+        assert row["model"]["latency_ms"] > 0
+        assert row["model"]["images_per_second"] > 0
+    folder = workdir / "artifacts" / "ModelReport_specialists" / "report"
+    (answers,) = folder.glob("*/answers.jsonl.gz")
+    lines = [json.loads(line) for line in gzip.decompress(answers.read_bytes()).splitlines()]
+    errors = [abs(line["answer"]["age"] - line["age"]) for line in lines]
+    (row,) = (row for row in board["candidates"] if row["name"] == "specialists")
+    assert len(lines) == row["test"]["examples"]
+    assert np.mean(errors) == pytest.approx(row["test"]["age_mae"], rel=1e-4)
+
+
 def test_the_published_model_answers(first: tuple[Path, str], faces: Path) -> None:
     served = versions.latest(first[0] / "serving" / features.MODEL_NAME)
     assert served
@@ -192,7 +216,10 @@ def test_later_runs_reuse_all_but_what_looks_at_the_world(
     second = run(faces, first[0])
     assert second.returncode == 0, second.stdout + second.stderr
     assert "Already serving version 1" in second.stdout
-    world = {"Champion", "Evaluator_champion", "Selector", "ServableCheck", "Publisher"}
+    world = {
+        *("Champion", "Evaluator_champion", "ModelReport_champion"),
+        *("Selector", "ServableCheck", "Publisher"),
+    }
     assert executed(first[0]) == world
     assert "another version is served" in second.stdout
     third = run(faces, first[0])
@@ -230,7 +257,9 @@ def test_the_gate_stops_a_run_before_anything_is_learned(
     accepted = run(faces, first[0], "--accept-data", "--reason", "a drill", **asked)
     assert accepted.returncode == 0, accepted.stdout + accepted.stderr
     assert "DataGate" in executed(first[0])
-    learning = {"Transform", "Trainer_multitask_cnn", "Evaluator_multitask"}
+    learning = {
+        *("Transform", "Trainer_multitask_cnn", "Evaluator_multitask", "ModelReport_multitask"),
+    }
     assert not learning & executed(first[0])  # nothing is learned twice
     gate = record.node(record.open_store(first[0] / "metadata.db"), "DataGate")
     assert gate

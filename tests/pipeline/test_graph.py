@@ -81,6 +81,16 @@ def test_a_model_is_trained_once_and_specialists_are_joined() -> None:
     assert told["hyperparameters"]["epochs"] == 3
 
 
+def test_every_model_is_reported_on_by_what_measured_it() -> None:
+    nodes = {n.id: n for n in draw_graph.nodes()}
+    for name in ("champion", *settings.load("sample", {}, []).candidates):
+        report, measured = nodes[f"ModelReport_{name}"].inputs, nodes[f"Evaluator_{name}"]
+        assert report["model"] == measured.inputs["model"]
+        assert report["evaluation"].producer_component_id == measured.id
+        # A served version brings no training with it.
+        assert ("model_run" in report) == (name != "champion")
+
+
 def test_a_search_feeds_its_trainer_and_sees_no_more_than_train_and_val() -> None:
     asked = ["tuning.enabled=true", "tuning.models=[age_cnn]"]
     plain, tuned = (

@@ -45,10 +45,29 @@ def test_figures_of_one_gender_are_not_a_number_where_they_mean_nothing() -> Non
     assert math.isnan(metrics.age_figures(np.ones(3), np.ones(3))["age_r2"])
 
 
-def test_the_calibration_error_is_the_mean_gap_of_equal_bins() -> None:
-    probabilities = np.repeat([0.1, 0.5, 0.9], 10)
-    female = np.concatenate([np.zeros(10), np.ones(5), np.zeros(5), np.ones(10)])
-    assert metrics.calibration_error(female, probabilities, bins=3) == pytest.approx(0.2 / 3)
+def test_ece_of_bins_that_borders_cut_through() -> None:
+    # Twelve faces in steps of the histogram, three bins of four: borders lie within both steps.
+    # 6 of probability 0.2 (3 positive), 6 of 0.8 (6 positive); the middle bin has two of each.
+    found = metrics.expected_calibration_error([6, 6], [1.2, 4.8], [3, 6], bins=3)
+    assert found == pytest.approx((4 * 0.3 + abs(2 * 0.3 + 2 * 0.2) + 4 * 0.2) / 12)
+
+
+def test_ece_sees_what_cancels_out_over_all() -> None:
+    assert metrics.expected_calibration_error([30, 30], [3.0, 27.0], [0, 30], 2) == pytest.approx(
+        0.1
+    )
+    assert metrics.expected_calibration_error([30, 30], [3.0, 27.0], [3, 27]) == pytest.approx(0)
+
+
+def test_the_calibration_error_of_faces_is_that_of_their_histogram() -> None:
+    probabilities = np.repeat([0.9, 0.1, 0.5], 10)
+    female = np.concatenate([np.ones(10), np.zeros(10), np.ones(5), np.zeros(5)])
+    found = metrics.calibration_error(female, probabilities)
+    assert found == metrics.expected_calibration_error([10] * 3, [1, 5, 9], [0, 5, 10])
+    # In what order faces of one answer come says nothing.
+    assert metrics.calibration_error(female[::-1], probabilities) != pytest.approx(found)
+    assert metrics.calibration_error(female[::-1], probabilities[::-1]) == pytest.approx(found)
+    assert metrics.calibration_error(np.repeat([1.0, 0.0], 15), np.full(30, 0.5)) == 0
     sure = np.ones(30)
     assert metrics.calibration_error(sure, sure) == 0
     assert metrics.calibration_error(1 - sure, sure) == 1
@@ -56,7 +75,5 @@ def test_the_calibration_error_is_the_mean_gap_of_equal_bins() -> None:
 
 def test_bins_are_of_equal_mass_not_width() -> None:
     # Within one bin of equal width, the two errors would cancel.
-    probabilities = np.concatenate([np.full(15, 0.91), np.full(15, 0.99)])
-    female = np.concatenate([np.ones(15), np.ones(12), np.zeros(3)])
-    found = metrics.calibration_error(female, probabilities, bins=2)
+    found = metrics.expected_calibration_error([15, 15], [15 * 0.91, 15 * 0.99], [15, 12], bins=2)
     assert found == pytest.approx((0.09 + 0.19) / 2)

@@ -1,11 +1,13 @@
 """The Selector in a pipeline of its own, fed by importers."""
 
+import base64
 import json
 import math
 from pathlib import Path
 
 import pytest
 
+from components.model_report import report
 from components.selector.logic import Thresholds
 from components.selector.slices import Limit, SliceLimits
 
@@ -46,6 +48,30 @@ def write_evaluation(uri: Path, slices: dict, above: float | None = None) -> Non
         writer.write(result.SerializeToString())
 
 
+def write_report(uri: Path, latency_ms: float) -> None:
+    """What ModelReport writes of a model, as far as the Selector shows it."""
+    uri.mkdir(parents=True)
+    (uri / "ages.png").write_bytes(b"a picture")
+    row = {"change": "as found", "strength": "", "age_mae": 6.0, "age_shift": 0.0}
+    report.write(
+        uri,
+        {
+            "name": uri.name,
+            "faces": 90,
+            "pictures": [{"file": "ages.png", "title": "Ages", "caption": "", "wide": False}],
+            "speed": {
+                "latency_ms": latency_ms, "images_per_second": 100.0, "batch": 32, "calls": 10,
+                "batches": 10, "cores": 1, "cpu": "a processor",
+            },
+            "robustness": {
+                "faces": 50,
+                "seed": 0,
+                "rows": [row | {"gender_accuracy": 0.9, "age_coverage": math.nan}],
+            },
+        },
+    )  # fmt: skip
+
+
 def figures(age_mae, gender_accuracy):
     return {"age_mae": age_mae, "gender_accuracy": gender_accuracy}
 
@@ -68,7 +94,9 @@ def inputs(tmp_path):
         slices = {("", 0): test, ("gender", 1): of_women}
         write_evaluation(root / f"evaluation_{name}", slices, above)
         (root / f"blessing_{name}").mkdir()
+        write_report(root / f"report_{name}", 12.5)
     write_model(root / "champion_model", "constant")
+    write_report(root / "champion_report", 3.5)
     write_evaluation(root / "champion_evaluation", {("", 0): figures(16, 0.5)})
     return root
 
@@ -83,6 +111,7 @@ def selector_pipeline(
     from tfx import v1 as tfx
     from tfx.types import standard_artifacts as artifacts
 
+    from components.artifacts import ModelFindings
     from components.selector.component import Judged, Selector
 
     nodes = []
@@ -103,6 +132,7 @@ def selector_pipeline(
                 model_run=channel(f"model_run_{name}", artifacts.ModelRun),
                 evaluation=channel(f"evaluation_{name}", artifacts.ModelEvaluation),
                 blessing=channel(f"blessing_{name}", artifacts.ModelBlessing, blessed=value),
+                report=channel(f"report_{name}", ModelFindings),
             )
             for name, value in blessed.items()
         },
@@ -110,6 +140,7 @@ def selector_pipeline(
             "champion_model", artifacts.Model, champion_version=champion_version
         ),
         champion_evaluation=channel("champion_evaluation", artifacts.ModelEvaluation),
+        champion_report=channel("champion_report", ModelFindings),
         thresholds=THRESHOLDS,
         slices=slices,
     )
@@ -153,7 +184,14 @@ def test_the_best_that_passed_is_handed_on_blessed(inputs, tmp_path):
     assert winner["model"]["parameters"] == 1000
     assert winner["model"]["training_seconds"] == 2.5
     assert winner["model"]["bytes"] == 2 * len("transfer_tiny")
+    assert winner["model"]["latency_ms"] == 12.5
+    assert board["champion"]["model"]["latency_ms"] == 3.5
     assert board["champion"]["test"] == figures(16, 0.5)
+    folder = Path(made["components.Leaderboard"].uri)
+    page = (folder / "leaderboard.html").read_text()
+    assert page.index("transfer_tiny wins.") < page.index("plain")
+    assert page.count(base64.b64encode(b"a picture").decode()) == 3
+    assert "| transfer_tiny | 6.00 |" in (folder / "leaderboard.md").read_text()
 
     model = made["Model"]
     copied = Path(model.uri, "Format-Serving", "variables", "variables.index")
@@ -197,21 +235,24 @@ def test_who_fails_a_slice_does_not_win(inputs, tmp_path):
 def test_names_that_cannot_be_told_apart_are_refused(names):
     from tfx.types import channel, standard_artifacts
 
+    from components.artifacts import ModelFindings
     from components.selector.component import Judged, Selector
 
-    model, model_run, evaluation, blessing = (
+    model, model_run, evaluation, blessing, report = (
         channel.Channel(type=artifact_type)
         for artifact_type in (
             standard_artifacts.Model,
             standard_artifacts.ModelRun,
             standard_artifacts.ModelEvaluation,
             standard_artifacts.ModelBlessing,
+            ModelFindings,
         )
     )
     with pytest.raises(ValueError, match="candidates need"):
         Selector(
-            candidates=dict.fromkeys(names, Judged(model, model_run, evaluation, blessing)),
+            candidates=dict.fromkeys(names, Judged(model, model_run, evaluation, blessing, report)),
             champion_model=model,
             champion_evaluation=evaluation,
+            champion_report=report,
             thresholds=THRESHOLDS,
         )

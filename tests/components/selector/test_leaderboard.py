@@ -4,7 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from components.selector.leaderboard import intervals, leaderboard
+from components.selector.intervals import intervals
+from components.selector.leaderboard import leaderboard
 from components.selector.logic import Candidate, Champion, Thresholds, choose
 from components.selector.slices import SliceLimits
 

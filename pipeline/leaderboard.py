@@ -42,18 +42,11 @@ def run_leaderboard(
 def show(console: Console, content: dict[str, Any]) -> None:
     """The tables, by how much each threshold was met, the rules broken, and the decision."""
     for one in tables.tables(content):
-        table = Table(
-            title=one.title,
-            title_justify="left",
-            title_style="bold",
-            box=box.SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
-        )
-        for place, heading in enumerate(one.head):
-            table.add_column(heading, justify="right" if place else "left", no_wrap=not place)
-        for row in one.rows:
-            table.add_row(*row)
-        console.print(table)
+        roomy = _table(one, gap=1)
+        # Measured without limits: what is too wide would be said to be as wide as the console.
+        unlimited = console.options.update_width(10 * console.width)
+        fits = console.measure(roomy, options=unlimited).maximum <= console.width
+        console.print(roomy if fits else _table(one, gap=0))
     for row in content["candidates"]:
         broken = [f"broken: {line}" for line in row["failed"]]
         kept = [line for passed, line in tables.margins(row) if passed]
@@ -61,6 +54,22 @@ def show(console: Console, content: dict[str, Any]) -> None:
             console.print(f"{row['name']}: {line}", soft_wrap=True, markup=False)
     for line in (content["decision"], *tables.notes(content)):
         console.print(line, soft_wrap=True, markup=False)
+
+
+def _table(one: tables.Table, gap: int) -> Table:
+    """A table whose columns are `gap` further apart than they must be."""
+    table = Table(
+        title=one.title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, gap, 0, 0),
+    )
+    for place, heading in enumerate(one.head):
+        table.add_column(heading, justify="right" if place else "left", no_wrap=True)
+    for row in one.rows:
+        table.add_row(*row)
+    return table
 
 
 def _newest(workdir: Path) -> Path:

@@ -19,7 +19,7 @@ def render(content: Content, reports: Mapping[str, Report]) -> str:
     rows = [*content["candidates"], content["champion"]]
     parts = [content["decision"], *tables.notes(content)]
     parts += [_table(one) for one in tables.tables(content)]
-    parts.append(tables.measured_how(reports[rows[0]["name"]].content))
+    parts.append(f"{tables.measured_how(reports[rows[0]['name']].content)} {tables.LEGEND}")
     for row in content["candidates"]:
         kept = [f"{'kept' if passed else 'BROKEN'}: {line}" for passed, line in tables.margins(row)]
         broken = [f"BROKEN: {line}" for line in row["failed"]]

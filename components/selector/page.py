@@ -37,6 +37,7 @@ def render(content: Content, reports: Mapping[str, Report]) -> str:
         verdicts=[tables.verdict(content, row) for row in rows],
         tables=tables.tables(content),
         measured_how=tables.measured_how(reports[rows[0]["name"]].content),
+        legend=tables.LEGEND,
         sections=[_section(content, row, reports[row["name"]]) for row in rows],
     )
 

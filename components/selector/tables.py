@@ -8,6 +8,11 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 NONE = "-"
+LEGEND = (
+    "95%: the interval of the figure before it. ≤5, ≤10: ages off by no more years than that. In "
+    "range: true ages within the answered 90% interval. ECE: the expected calibration error of the "
+    "female probability. Score: on val, of what is to beat on test; lower is better."
+)
 
 Row = Mapping[str, Any]  # of a candidate or the champion
 Content = Mapping[str, Any]
@@ -144,13 +149,20 @@ def _test(name: str, form: str) -> Callable[[Row], str]:
     return lambda row: number(row["test"].get(name), form)
 
 
-def _with_interval(name: str, form: str, end: str, scale: float = 1.0) -> Callable[[Row], str]:
+def _interval(name: str, form: str, scale: float = 1.0) -> Callable[[Row], str]:
     def cell(row: Row) -> str:
-        value = number(row["test"].get(name), form)
         if name not in row["intervals"]:
-            return value
-        low, high = (end.format(scale * one) for one in row["intervals"][name])
-        return f"{value} ({low}-{high})"
+            return NONE
+        low, high = (form.format(scale * end) for end in row["intervals"][name])
+        return f"{low}-{high}"
+
+    return cell
+
+
+def _both(value: Callable[[Row], str], interval: Callable[[Row], str]) -> Callable[[Row], str]:
+    def cell(row: Row) -> str:
+        found = interval(row)
+        return value(row) if found == NONE else f"{value(row)} ({found})"
 
     return cell
 
@@ -159,11 +171,9 @@ def _model(name: str, form: str) -> Callable[[Row], str]:
     return lambda row: number(row["model"].get(name), form)
 
 
-def _size(row: Row) -> str:
+def _megabytes(row: Row) -> float | None:
     size = row["model"].get("bytes")
-    if size is None:
-        return NONE
-    return f"{size / 1e6:.1f} MB" if size < 9.95e6 else f"{size / 1e6:.0f} MB"
+    return None if size is None else size / 1e6
 
 
 def _time(row: Row) -> str:
@@ -193,25 +203,25 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-_MAE = Column("age MAE", _with_interval("age_mae", "{:.2f}", "{:.1f}"))
-_ACCURACY = Column("accuracy", _with_interval("gender_accuracy", "{:.1%}", "{:.0f}", 100))
 _AUC = Column("AUC", _test("gender_auc", "{:.3f}"))
 _LATENCY = Column("one face", _model("latency_ms", "{:.1f} ms"))
-_SIZE = Column("size", _size)
+_SIZE = Column("size", lambda row: number(_megabytes(row), "{:.1f} MB"))
 _SCORE = Column("score", lambda row: number(row["score"], "{:.3f}"))
 
 _TABLES: Mapping[str, tuple[Column, ...]] = {
     "Age, years": (
-        Column("MAE (95%)", _MAE.cell),
-        Column("MSE", _test("age_mse", "{:.1f}")),
+        Column("MAE", _test("age_mae", "{:.2f}")),
+        Column("95%", _interval("age_mae", "{:.1f}")),
+        Column("MSE", _test("age_mse", "{:.0f}")),
         Column("RMSE", _test("age_rmse", "{:.2f}")),
         Column("R²", _test("age_r2", "{:.2f}")),
-        Column("within 5", _test("age_within_5", "{:.1%}")),
-        Column("10", _test("age_within_10", "{:.1%}")),
+        Column("≤5", _test("age_within_5", "{:.1%}")),
+        Column("≤10", _test("age_within_10", "{:.1%}")),
         Column("in range", _test("age_coverage", "{:.1%}")),
     ),
     "Gender": (
-        Column("accuracy (95%)", _ACCURACY.cell),
+        Column("accuracy", _test("gender_accuracy", "{:.1%}")),
+        Column("95%", _interval("gender_accuracy", "{:.0f}", 100)),
         _AUC,
         Column("F1", _test("gender_f1", "{:.3f}")),
         Column("precision", _test("gender_precision", "{:.3f}")),
@@ -220,8 +230,8 @@ _TABLES: Mapping[str, tuple[Column, ...]] = {
     ),
     "Cost and rules": (
         Column("weights", _weights),
-        _SIZE,
-        Column("p50", _model("latency_ms", "{:.1f} ms")),
+        Column("MB", lambda row: number(_megabytes(row), "{:.1f}")),
+        Column("p50 ms", _model("latency_ms", "{:.1f}")),
         Column("per s", _model("images_per_second", "{:,.0f}")),
         Column("trained", _time),
         _SCORE,
@@ -229,10 +239,13 @@ _TABLES: Mapping[str, tuple[Column, ...]] = {
     ),
 }
 _SUMMARY = (
-    Column("age MAE, years", _MAE.cell),
-    Column("gender accuracy", _ACCURACY.cell),
+    Column("age MAE, years", _both(_test("age_mae", "{:.2f}"), _interval("age_mae", "{:.1f}"))),
+    Column(
+        "gender accuracy",
+        _both(_test("gender_accuracy", "{:.1%}"), _interval("gender_accuracy", "{:.0f}", 100)),
+    ),
     _AUC,
-    Column("one face", _LATENCY.cell),
+    _LATENCY,
     _SIZE,
     _SCORE,
 )

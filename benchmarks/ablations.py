@@ -44,7 +44,7 @@ ASKED = 100  # times one picture is asked about, for the latency
 BASE = "base"
 _STILL = {
     f"training.augmentation.{change}": 0
-    for change in ("rotation", "zoom", "shift", "brightness", "contrast", "saturation")
+    for change in ("rotation", "zoom", "shift", "brightness", "contrast", "saturation", "erase")
 }
 
 # By name, the settings that differ from the profile's.
@@ -63,6 +63,8 @@ ROWS: dict[str, dict[str, Any]] = {
     "age_weights": {"training.age_weights": "sqrt_inverse"},
     "no augmentation": _STILL | {"training.augmentation.flip": False},
     "flip alone": _STILL,
+    "erase 0.5": {"training.augmentation.erase": 0.5},
+    "ema 0.999": {"training.ema": 0.999},
     "no dropout": {"training.architecture.dropout": 0},
     "no weight decay": {"training.weight_decay": 0},
     "no mirror": {"training.mirror": False},

@@ -39,7 +39,7 @@ class Architecture(Strict):
     kernel_size: int = Field(3, gt=0, description="side of the kernels, pixels")
     dropout: Fraction = Field(0.3, description="share of the trunk's features dropped")
     age_head: Literal["distribution", "regression"] = Field(
-        "distribution", description="softmax over 0..116 read as its mean, or sigmoid age/116"
+        "distribution", description="softmax over 0..116 read as its median, or sigmoid age/116"
     )
 
 

@@ -33,7 +33,7 @@ def raw(model: keras.Model, pixels: tf.Tensor, mirror: bool = False) -> dict[str
         mirrored = _direct(model, tf.reverse(pixels, [2]))
         answer = {name: (answer[name] + mirrored[name]) / 2 for name in answer}
     if AGE_PROBABILITIES in answer:
-        answer[features.AGE] = heads.mean_age(answer[AGE_PROBABILITIES])
+        answer[features.AGE] = heads.median_age(answer[AGE_PROBABILITIES])
     return answer
 
 
@@ -81,7 +81,7 @@ def _intervals(answer: dict[str, tf.Tensor], fitted: AgeCalibration) -> dict[str
     group = tf.searchsorted(tf.constant(fitted.bounds, tf.float32), age, side="right")
     correction = tf.gather(tf.constant(fitted.corrections, tf.float32), group)
     low, high = interval(answer, fitted.low_share)
-    # The mean of a skewed distribution, or a negative correction, may lie outside.
+    # A negative correction may lead past the age.
     low, high = tf.minimum(low - correction, age), tf.maximum(high + correction, age)
     return {
         features.OUT_AGE_LOW: tf.maximum(low, features.MIN_AGE),

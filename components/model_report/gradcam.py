@@ -37,7 +37,7 @@ def heat_map(model: keras.Model, answer: str, pixels: npt.NDArray[np.uint8]) -> 
         tape.watch(maps)
         logits = from_map(maps, training=False)
         # The answers of faces do not depend on each other: each gets its own gradient.
-        target = heads.age_years(logits) if answer == features.AGE else tf.abs(logits[:, 0])
+        target = heads.expected_age(logits) if answer == features.AGE else tf.abs(logits[:, 0])
     weights = tf.reduce_mean(tape.gradient(target, maps), axis=[1, 2], keepdims=True)
     heat = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1)).numpy()
     most = heat.max(axis=(1, 2), keepdims=True)

@@ -15,9 +15,13 @@ def test_a_sure_distribution_is_read_as_its_year(age: int) -> None:
     assert float(heads.age_years(one_hot_logits(age))[0]) == pytest.approx(age, abs=1e-3)
 
 
-def test_a_split_distribution_is_read_as_its_mean() -> None:
-    logits = np.maximum(one_hot_logits(20), one_hot_logits(40))
-    assert float(heads.age_years(logits)[0]) == pytest.approx(30, abs=1e-3)
+def test_a_distribution_is_answered_with_the_year_of_the_least_expected_error() -> None:
+    logits = np.random.default_rng(0).normal(scale=2, size=(20, heads.AGE_BINS)).astype(np.float32)
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    years = np.arange(heads.AGE_BINS)
+    errors = shares @ abs(years[:, None] - years[None, :])
+    np.testing.assert_array_equal(np.asarray(heads.age_years(logits)), errors.argmin(axis=1))
+    np.testing.assert_allclose(np.asarray(heads.expected_age(logits)), shares @ years, rtol=1e-4)
 
 
 def test_regression_reads_a_sigmoid() -> None:

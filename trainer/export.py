@@ -139,7 +139,9 @@ def export_servable(
         features.SIGNATURE_EXAMPLES: servable.serving_examples,
         features.SIGNATURE_TRANSFORM: servable.transform_features,
     }
-    tf.saved_model.save(servable, directory, signatures=signatures)
+    # Gradients, which serving needs none of, cannot be saved of a graph without variables.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(servable, directory, signatures=signatures, options=options)
 
 
 def _constant(predict: Predictor, store_size: int) -> Predictor:

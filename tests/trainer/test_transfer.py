@@ -219,7 +219,7 @@ def test_the_weights_of_a_file_are_those_keras_reads() -> None:
     keras_own = applications.MobileNetV2(
         include_top=False, weights=str(MOBILENET), input_shape=(64, 64, 3), pooling="avg"
     )
-    hyper = hyperparameters(str(MOBILENET), input_size=64)
+    hyper = hyperparameters(str(MOBILENET))
     model = families.build("transfer_mobilenet_v2", 64, hyper)
     pixels = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
     ours = keras.Model(model.input, model.get_layer(transfer.EMBEDDING).output)(pixels)

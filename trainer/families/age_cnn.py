@@ -10,6 +10,6 @@ from trainer.hyperparameters import Hyperparameters
 
 def build(name: str, store_size: int, hyper: Hyperparameters) -> keras.Model:
     """From pixels [n, store_size, store_size, 3] to logits {"age"}."""
-    pixels, x = trunk(store_size, hyper.architecture)
+    pixels, x = trunk(store_size, hyper)
     age = heads.age_output(x, hyper.architecture.age_head)
     return keras.Model(pixels, {features.AGE: age}, name=name)

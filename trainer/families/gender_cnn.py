@@ -10,5 +10,5 @@ from trainer.hyperparameters import Hyperparameters
 
 def build(name: str, store_size: int, hyper: Hyperparameters) -> keras.Model:
     """From pixels [n, store_size, store_size, 3] to logits {"gender"}."""
-    pixels, x = trunk(store_size, hyper.architecture)
+    pixels, x = trunk(store_size, hyper)
     return keras.Model(pixels, {features.GENDER: heads.gender_output(x)}, name=name)

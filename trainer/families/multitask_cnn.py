@@ -10,7 +10,7 @@ from trainer.hyperparameters import Hyperparameters
 
 def build(name: str, store_size: int, hyper: Hyperparameters) -> keras.Model:
     """From pixels [n, store_size, store_size, 3] to logits {"age", "gender"}."""
-    pixels, x = trunk(store_size, hyper.architecture)
+    pixels, x = trunk(store_size, hyper)
     outputs = {
         features.AGE: heads.age_output(x, hyper.architecture.age_head),
         features.GENDER: heads.gender_output(x),

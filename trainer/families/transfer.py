@@ -1,10 +1,11 @@
 """transfer: a backbone that was trained elsewhere, an age head and a gender head."""
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from schema import features
 from trainer import heads, names
+from trainer.families import inputs
 from trainer.families.backbones import BACKBONES, SMALLEST, body
 from trainer.hyperparameters import Hyperparameters
 from trainer.weights import starts_trained
@@ -20,18 +21,14 @@ def build(name: str, store_size: int, hyper: Hyperparameters) -> keras.Model:
     Args:
       name: `transfer_` and a name in BACKBONES.
       store_size: side of the input pictures, pixels.
-      hyper: `transfer` says with which weights, and at which size the backbone sees a picture.
+      hyper: `transfer` says with which weights.
 
     Raises:
       UserError: when the weights cannot be had.
     """
     backbone = BACKBONES[names.backbone(name)]
-    size = hyper.transfer.input_size or max(store_size, SMALLEST)
-    pixels = keras.Input((store_size, store_size, 3), name=features.PIXELS)
-    # Not layers.Resizing: a model that holds it is in training mode whenever it is not told.
-    x = pixels
-    if size != store_size:
-        x = ops.image.resize(x, (size, size), antialias=size < store_size)
+    size = max(hyper.input_size or store_size, SMALLEST)
+    pixels, x = inputs.pictures(store_size, size)
     x = backbone.preprocess(x)
     trunk = body(backbone, hyper.transfer.weights, size)
     # Batch-norm that is frozen works by its moving moments, in training too.

@@ -3,22 +3,24 @@
 import keras
 from keras import layers
 
-from schema import features
-from trainer.hyperparameters import Architecture
+from trainer.families import inputs
+from trainer.hyperparameters import Hyperparameters
 
 
-def trunk(store_size: int, shape: Architecture) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+def trunk(store_size: int, hyper: Hyperparameters) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """A small ResNet without its heads.
 
     Args:
       store_size: side of the input pictures, pixels.
-      shape: channels per stage (every stage halves the side), blocks, kernels, dropout.
+      hyper: `architecture` says the channels per stage (every stage halves the side), blocks,
+        kernels and dropout.
 
     Returns:
       Its input, [n, store_size, store_size, 3] in 0 to 255, and its features, [n, widths[-1]].
     """
-    pixels = keras.Input((store_size, store_size, 3), name=features.PIXELS)
-    x = layers.Rescaling(1 / 127.5, offset=-1.0)(pixels)
+    shape = hyper.architecture
+    pixels, x = inputs.pictures(store_size, hyper.input_size or store_size)
+    x = layers.Rescaling(1 / 127.5, offset=-1.0)(x)
     x = _conv(x, shape.widths[0], shape.kernel_size, strides=2)
     for stage, width in enumerate(shape.widths):
         for block in range(shape.depth):

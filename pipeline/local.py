@@ -57,6 +57,10 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
         # Not at the top: they take seconds, and what is above may end the run.
         from pipeline import baseline, graph, record, report, tuning, validation
         from pipeline.console import NodeLines
+        from trainer.families import transfer
+
+        for model in settings.trained_models:
+            transfer.fetch(model, settings.image.store_size, settings.hyperparameters(model))
     database = workdir / "metadata.db"
     store = record.open_store(database)
     model_dir = (settings.serving_dir / features.MODEL_NAME).absolute()

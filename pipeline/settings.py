@@ -223,9 +223,14 @@ def _complete_models(values: dict[str, Any]) -> None:
 
 
 def _merge(values: dict[str, Any], over: dict[str, Any]) -> None:
-    """Lays `over` upon `values`, level by level."""
+    """Lays `over` upon `values`, level by level.
+
+    No level of `over` becomes a part of `values`: what YAML's aliases share is shared no more.
+    """
     for key, value in over.items():
-        if isinstance(value, dict) and isinstance(values.get(key), dict):
+        if isinstance(value, dict):
+            if not isinstance(values.get(key), dict):
+                values[key] = {}
             _merge(values[key], value)
         else:
             values[key] = value

@@ -92,6 +92,13 @@ def test_a_models_own_settings_lie_upon_those_of_all() -> None:
     )
 
 
+def test_what_is_set_for_one_model_leaves_those_a_profile_describes_alike() -> None:
+    loaded = settings.load("gpu", {}, ["models.transfer_vgg16.transfer.unfrozen=0.1"])
+    vgg, resnet = (loaded.hyperparameters(f"transfer_{one}") for one in ("vgg16", "resnet50"))
+    assert (vgg.transfer.unfrozen, resnet.transfer.unfrozen) == (0.1, 0.75)
+    assert vgg.epochs == resnet.epochs
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 def test_what_is_set_for_all_models_wins_over_what_a_profile_says_of_one(backwards: bool) -> None:
     profiles_own = settings.load("sample", {}, []).models

@@ -187,8 +187,10 @@ def test_imagenet_weights_that_cannot_be_downloaded_are_one_line(
 ) -> None:
     monkeypatch.setattr("keras.src.backend.config.keras_home", lambda: str(tmp_path))
     with pytest.raises(UserError, match=r"no ImageNet weights .*vgg16.* go online once") as caught:
-        families.build(NAME, 32, hyperparameters("imagenet"))
+        transfer.fetch(NAME, 32, hyperparameters("imagenet"))
     assert "\n" not in str(caught.value)
+    transfer.fetch(NAME, 32, hyperparameters("none"))
+    transfer.fetch("multitask_cnn", 32, hyperparameters("imagenet"))
 
 
 @pytest.mark.parametrize(

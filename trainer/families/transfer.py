@@ -8,7 +8,7 @@ from trainer import heads, names
 from trainer.families import inputs
 from trainer.families.backbones import BACKBONES, SMALLEST, body
 from trainer.hyperparameters import Hyperparameters
-from trainer.weights import starts_trained
+from trainer.weights import IMAGENET, starts_trained
 
 EMBEDDING = "embedding"  # the layer whose output the heads stand on
 
@@ -27,7 +27,7 @@ def build(name: str, store_size: int, hyper: Hyperparameters) -> keras.Model:
       UserError: when the weights cannot be had.
     """
     backbone = BACKBONES[names.backbone(name)]
-    size = max(hyper.input_size or store_size, SMALLEST)
+    size = _size(store_size, hyper)
     pixels, x = inputs.pictures(store_size, size)
     x = backbone.preprocess(x)
     trunk = body(backbone, hyper.transfer.weights, size)
@@ -41,6 +41,25 @@ def build(name: str, store_size: int, hyper: Hyperparameters) -> keras.Model:
         features.GENDER: heads.gender_output(x),
     }
     return keras.Model(pixels, outputs, name=name)
+
+
+def fetch(name: str, store_size: int, hyper: Hyperparameters) -> None:
+    """Makes Keras download the ImageNet weights that a model starts from, if it does.
+
+    They stay on this machine: a run that cannot have them ends before anything is trained.
+
+    Args: as of `build`; `name` may be of another family.
+
+    Raises:
+      UserError: when they cannot be had.
+    """
+    if starts_trained(name, hyper) and hyper.transfer.weights == IMAGENET:
+        # Which file it is depends on the size too.
+        body(BACKBONES[names.backbone(name)], IMAGENET, _size(store_size, hyper))
+
+
+def _size(store_size: int, hyper: Hyperparameters) -> int:
+    return max(hyper.input_size or store_size, SMALLEST)
 
 
 def backbone_of(model: keras.Model) -> keras.Model:

@@ -83,11 +83,15 @@ class NodeLines(logging.Handler):
         for task in self._bar.task_ids:
             self._bar.update(
                 task,
-                description=_told(self.running or news.model, news.search),
+                description=_told(_title(self.running or news.model, news.role), news.search),
                 total=news.epochs * news.steps,
                 completed=news.epoch * news.steps + news.step,
                 note=f"epoch {min(news.epoch + 1, news.epochs)}/{news.epochs}  {figures}".rstrip(),
             )
+
+
+def _title(node: str, role: str) -> str:
+    return f"{node}, {role}" if role else node
 
 
 def _told(node: str, search: training.Search | None) -> str:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from schema import features
 from trainer.augment import augment
+from trainer.heads import labelled_years
 from trainer.hyperparameters import Augmentation
 from trainer.preprocessing import parse_pixels
 
@@ -50,7 +51,7 @@ def load(patterns: Sequence[str], store_size: int) -> tf.data.Dataset:
     # Counted once: Keras shows and plans steps only for datasets that know their length.
     count = records.reduce(tf.constant(0, tf.int64), lambda n, _: n + 1)
     known = records.apply(tf.data.experimental.assert_cardinality(count))
-    return _steady(known.map(parse, num_parallel_calls=PARALLEL))
+    return steady(known.map(parse, num_parallel_calls=PARALLEL))
 
 
 def training_batches(
@@ -112,7 +113,7 @@ def _weighed(
 ) -> Batch | WeightedBatch:
     if age_weights is None or features.AGE not in labels:
         return inputs, labels
-    years = tf.cast(tf.round(labels[features.AGE]), tf.int32)
+    years = tf.cast(tf.round(labelled_years(labels[features.AGE])), tf.int32)
     weights = {name: tf.ones_like(values) for name, values in labels.items()}
     return inputs, labels, weights | {features.AGE: tf.gather(age_weights, years)}
 
@@ -131,12 +132,12 @@ def _epoch(
     changed = tf.data.Dataset.zip(batches, randoms).map(
         change, num_parallel_calls=PARALLEL, deterministic=True
     )
-    return _steady(changed.prefetch(PREFETCHED))
+    return steady(changed.prefetch(PREFETCHED))
 
 
 def answered(examples: tf.data.Dataset, answers: Collection[str]) -> tf.data.Dataset:
     """Single examples or batches with those labels alone that a model answers."""
-    return _steady(
+    return steady(
         examples.map(
             lambda inputs, labels: (inputs, {name: labels[name] for name in answers}),
             num_parallel_calls=PARALLEL,
@@ -146,16 +147,16 @@ def answered(examples: tf.data.Dataset, answers: Collection[str]) -> tf.data.Dat
 
 def plain_batches(examples: tf.data.Dataset, batch_size: int, cache: str = "") -> tf.data.Dataset:
     """Batches in order, unchanged, for validation and calibration."""
-    return _steady(examples.cache(cache).batch(batch_size).prefetch(PREFETCHED))
+    return steady(examples.cache(cache).batch(batch_size).prefetch(PREFETCHED))
 
 
 def ages(examples: tf.data.Dataset) -> npt.NDArray[np.float32]:
     """The ages of all examples, years, [n]. Reads and parses each once."""
     only = examples.map(lambda _, labels: labels[features.AGE]).batch(1024)
-    return np.concatenate(list(_steady(only).as_numpy_iterator()))
+    return np.concatenate(list(steady(only).as_numpy_iterator()))
 
 
-def _steady(examples: tf.data.Dataset) -> tf.data.Dataset:
+def steady(examples: tf.data.Dataset) -> tf.data.Dataset:
     """Without tf.data's autotuning.
 
     An iterator that is dropped, as Keras does after every epoch, waits for its autotuning thread,

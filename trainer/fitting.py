@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from schema import features
-from trainer import dataset, devices, families, frozen, heads, progress
+from trainer import dataset, devices, families, frozen, heads, progress, teachers
 from trainer.age_weights import age_weights
 from trainer.callbacks import ReportProgress, ValScore
 from trainer.hyperparameters import Hyperparameters
@@ -17,6 +17,8 @@ from trainer.weight_average import WeightAverage
 from trainer.weights import starts_trained
 
 History = dict[str, list[float]]
+
+_TEACHERS_SEED = 1000  # between the seeds of a model and its teachers
 
 
 @dataclass(frozen=True)
@@ -69,16 +71,15 @@ def fit(
         the same data; what is missing is added.
     """
     answers = families.family(name).answers
+    embedded = {} if embedded is None else embedded
+    train, val = dataset.answered(train, answers), dataset.answered(val, answers)
     weights = None
     if hyper.age_weights != "none" and features.AGE in answers:
         weights = age_weights(dataset.ages(train), hyper.age_weights)
-    data = _Data(
-        dataset.answered(train, answers),
-        dataset.answered(val, answers),
-        cache,
-        weights,
-        {} if embedded is None else embedded,
-    )
+    if hyper.teachers:
+        told = (name, store_size, hyper, policy, train, val, cache, embedded)
+        train = teachers.taught(train, _teachers(*told), hyper)
+    data = _Data(train, val, cache, weights, embedded)
     keras.config.set_dtype_policy(policy)
     try:
         with devices.strategy().scope():
@@ -87,6 +88,30 @@ def fit(
     finally:
         keras.config.set_dtype_policy("float32")
     return Fitted(in_float32(model), history, frozen_epochs, weights)
+
+
+def _teachers(
+    name: str,
+    store_size: int,
+    hyper: Hyperparameters,
+    policy: str,
+    train: tf.data.Dataset,
+    val: tf.data.Dataset,
+    cache: str,
+    embedded: dict[str, frozen.Embedded],
+) -> list[keras.Model]:
+    """Models trained likewise, but from other seeds and of the labels alone."""
+    models = []
+    for number in range(1, hyper.teachers + 1):
+        seed = hyper.seed + _TEACHERS_SEED * number
+        alone = hyper.model_copy(update={"teachers": 0, "seed": seed})
+        keras.utils.set_random_seed(seed)
+        file = f"{cache}-teacher{number}" if cache else ""  # a cache holds the labels too
+        with progress.acting_as(f"teacher {number} of {hyper.teachers}"):
+            taught = fit(name, store_size, alone, policy, train, val, file, embedded)
+        models.append(taught.model)
+    keras.utils.set_random_seed(hyper.seed)
+    return models
 
 
 def _fit_in_phases(model: keras.Model, hyper: Hyperparameters, data: _Data) -> tuple[History, int]:
@@ -221,7 +246,7 @@ def _metric(answer: str, alone: bool) -> keras.metrics.Metric:
     prefix = f"{answer}_" if alone else ""
     if answer == features.AGE:
         return keras.metrics.MeanMetricWrapper(heads.age_mae, name=f"{prefix}mae")
-    return keras.metrics.BinaryAccuracy(name=f"{prefix}accuracy", threshold=0.0)
+    return keras.metrics.MeanMetricWrapper(heads.gender_hit, name=f"{prefix}accuracy")
 
 
 def in_float32(model: keras.Model) -> keras.Model:

@@ -76,13 +76,32 @@ def age_quantile(probabilities: keras.KerasTensor, share: float) -> keras.KerasT
     return ops.clip(year - 0.5 + part, 0.0, features.MAX_AGE)
 
 
+def bell(years: keras.KerasTensor, sigma: float) -> keras.KerasTensor:
+    """Gaussians about ages in years, [n], over the years there are: [n, 117], each summing to 1."""
+    centres = ops.cast(ops.reshape(years, (-1, 1)), "float32")
+    apart = ops.arange(AGE_BINS, dtype="float32")[None, :] - centres
+    density = ops.exp(-0.5 * ops.square(apart / sigma))
+    return density / ops.sum(density, axis=-1, keepdims=True)
+
+
+def labelled_years(y_true: keras.KerasTensor) -> keras.KerasTensor:
+    """The years, float [n], of labels of age, soft ones or not (see AgeLoss)."""
+    years = y_true[:, 0] if _is_soft(y_true) else ops.reshape(y_true, (-1,))
+    return ops.cast(years, "float32")
+
+
+def _is_soft(y_true: keras.KerasTensor) -> bool:
+    return len(y_true.shape) > 1 and y_true.shape[-1] == 1 + AGE_BINS
+
+
 @keras.saving.register_keras_serializable("agegender")
 class AgeLoss(keras.losses.Loss):
-    """Loss of age logits against ages in years.
+    """Loss of age logits against ages in years, [n] or [n, 1].
 
     Distribution: cross-entropy with a Gaussian of `sigma` years about the label, plus `l1` times
     the absolute error of the expectation in years. Regression: the absolute error in years times
-    `l1`.
+    `l1`. Soft labels of a distribution, [n, 1 + 117], are the years and, in place of the Gaussian,
+    a distribution.
     """
 
     def __init__(self, sigma: float = 2.0, l1: float = 0.2, name: str = "age_loss") -> None:
@@ -91,13 +110,11 @@ class AgeLoss(keras.losses.Loss):
 
     def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
         """Loss per example, float [n]."""
-        truth = ops.reshape(ops.cast(y_true, "float32"), (-1,))
+        truth = labelled_years(y_true)
         error = self.l1 * ops.abs(expected_age(y_pred) - truth)
         if not is_distribution(y_pred):
             return error
-        years = ops.arange(AGE_BINS, dtype="float32")
-        bell = ops.exp(-0.5 * ops.square((years[None, :] - truth[:, None]) / self.sigma))
-        target = bell / ops.sum(bell, axis=-1, keepdims=True)
+        target = y_true[:, 1:] if _is_soft(y_true) else bell(truth, self.sigma)
         return error - ops.sum(target * ops.log_softmax(y_pred, axis=-1), axis=-1)
 
     def get_config(self) -> dict[str, object]:
@@ -107,5 +124,12 @@ class AgeLoss(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("agegender")
 def age_mae(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-    """Absolute error in years per example, float [n]."""
-    return ops.abs(age_years(y_pred) - ops.reshape(ops.cast(y_true, "float32"), (-1,)))
+    """Absolute error in years per example, float [n]; against the years of soft labels."""
+    return ops.abs(age_years(y_pred) - labelled_years(y_true))
+
+
+@keras.saving.register_keras_serializable("agegender")
+def gender_hit(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+    """Whether logits, [n, 1], answer as labels from 0 to 1 do: 1.0 or 0.0, float [n]."""
+    female = ops.reshape(y_true, (-1,)) >= 0.5
+    return ops.cast(ops.equal(female, y_pred[:, 0] >= 0), "float32")

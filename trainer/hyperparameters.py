@@ -93,6 +93,12 @@ class Hyperparameters(Strict):
     age_weights: Literal["none", "inverse", "sqrt_inverse"] = Field(
         "none", description="of a face in the age loss, by how often its age occurs in train"
     )
+    teachers: int = Field(
+        0, ge=0, description="models of other seeds that are trained first, for soft labels"
+    )
+    teacher_share: float = Field(
+        0.5, gt=0, le=1, description="of a soft label, that is the teachers' mean answer"
+    )
     mirror: bool = Field(
         False,
         description="answer with the mean over a picture and its mirror image, at twice the cost",

@@ -27,12 +27,14 @@ class Progress:
     steps: int
     figures: dict[str, float]
     search: Search | None = None
+    role: str = ""  # of a model that is not the one that is kept
 
 
 Listener = Callable[[Progress], None]
 
 _listeners: list[Listener] = []
 _searches: list[Search] = []
+_roles: list[str] = []
 
 
 @contextmanager
@@ -55,9 +57,21 @@ def within(search: Search) -> Iterator[None]:
         _searches.remove(search)
 
 
+@contextmanager
+def acting_as(role: str) -> Iterator[None]:
+    """Reports made inside the block are of a model of that role."""
+    _roles.append(role)
+    try:
+        yield
+    finally:
+        _roles.remove(role)
+
+
 def report(progress: Progress) -> None:
     """Tells every listener."""
     if _searches:
         progress = replace(progress, search=_searches[-1])
+    if _roles:
+        progress = replace(progress, role=_roles[-1])
     for listener in _listeners:
         listener(progress)

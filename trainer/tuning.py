@@ -77,6 +77,8 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
     config = fn_args.custom_config
     name, store_size = config["model"], int(config["store_size"])
     hyper = Hyperparameters.model_validate(config["hyperparameters"])
+    # Teachers would multiply the time of a trial, and lift all of them alike.
+    hyper = hyper.model_copy(update={"teachers": 0})
     told = Tuning.model_validate(config["tuning"])
     weights.check(name, hyper)
     files = [*fn_args.train_files, *fn_args.eval_files]

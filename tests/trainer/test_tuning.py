@@ -187,6 +187,11 @@ def test_a_larger_budget_goes_on_and_a_spent_one_trains_nothing(
     assert trials.read_search(found.folder).ended == "tuning.max_trials=12 was reached"
 
 
+def test_trials_are_trained_without_teachers(trained: Trained, tmp_path: Path) -> None:
+    search(tmp_path, max_trials=2, algorithm="random", told={"teachers": 2})
+    assert [hyper.teachers for hyper in trained] == [0, 0]
+
+
 def test_the_time_of_earlier_searches_counts_and_ends_a_trial_within(
     trained: Trained, tmp_path: Path
 ) -> None:

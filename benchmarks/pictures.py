@@ -18,7 +18,7 @@ from trainer.export import Predictor
 from trainer.preprocessing import decode_and_resize
 
 LABELS = (features.AGE, features.GENDER)
-BATCH = 256
+BATCH = 64
 _SPEC = {features.IMAGE: tf.io.FixedLenFeature([], tf.string)} | {
     name: tf.io.FixedLenFeature([], tf.int64) for name in LABELS
 }

@@ -97,7 +97,9 @@ def _intervals(answer: dict[str, tf.Tensor], fitted: AgeCalibration) -> dict[str
 
 def collect(predict: Predictor, batches: tf.data.Dataset) -> tuple[Arrays, Arrays]:
     """The labels of labelled batches and the answers to their pictures, by name, [n] each."""
-    pairs = [(labels, predict(pixels)) for pixels, labels in batches]
+    # As a graph: run by itself each operation of a large model holds gigabytes.
+    ask = tf.function(predict, reduce_retracing=True)
+    pairs = [(labels, ask(pixels)) for pixels, labels in batches]
     labels, answers = ([pair[side] for pair in pairs] for side in (0, 1))
     return _joined(labels), _joined(answers)
 

@@ -19,7 +19,7 @@ from trainer.export import AGE_PROBABILITIES
 from trainer.hyperparameters import Hyperparameters
 from trainer.predictors import Arrays
 
-_BATCH = 256
+_BATCH = 64
 
 
 def taught(

@@ -36,7 +36,7 @@ from trainer.frozen import Embedded
 from trainer.hyperparameters import Hyperparameters
 from trainer.predictors import Arrays
 
-EVALUATION_BATCH = 256
+EVALUATION_BATCH = 64  # of larger ones a backbone's feature maps take gigabytes
 
 Labelled = tuple[Arrays, Arrays]  # labels, and the answers of predictors.raw
 

@@ -26,10 +26,22 @@ class NodeLines(logging.Handler):
     """
 
     def __init__(
-        self, console: Console, look: Callable[[str], NodeRun | None], nodes: Iterable[str]
+        self,
+        console: Console,
+        look: Callable[[str], NodeRun | None],
+        nodes: Iterable[str],
+        tell: Callable[[str, NodeRun | None], None],
     ) -> None:
-        """`look` finds the newest execution of a node; `nodes` are the names to make room for."""
+        """Listens to nothing yet.
+
+        Args:
+          console: to print on.
+          look: finds the newest execution of a node.
+          nodes: the names to make room for.
+          tell: called with every node that ended, and that execution.
+        """
         super().__init__()
+        self._tell = tell
         self._width = max(NODE_WIDTH, *map(len, nodes))
         self._console, self._look = console, look
         self._started = 0.0
@@ -67,6 +79,7 @@ class NodeLines(logging.Handler):
         self._console.print(_node_line(node.ljust(self._width), run, seconds), soft_wrap=True)
         self.running = None
         self._clear()
+        self._tell(node, run)
 
     def _start(self, node: str) -> None:
         self.running, self._started = node, time.monotonic()

@@ -15,17 +15,23 @@ from rich.console import Console
 from components.face_example_gen import sources
 from pipeline import fingerprints, quiet
 from pipeline.errors import EXIT_DATA_GATE, EXIT_ERROR, UserError
+from pipeline.outcome import INTERRUPTED, Outcome
 from pipeline.settings import Settings
 from schema import features
 from serving import versions
 from trainer import weights
 
 if TYPE_CHECKING:
+    from ml_metadata import MetadataStore
     from tfx.orchestration.pipeline import Pipeline
+
+    from pipeline.tracking.recording import Recording
 
 SCHEMA = Path(__file__).parent.parent / "schema" / "schema.pbtxt"
 
-_SAMPLES = "sample"  # below the work folder
+# Below the work folder.
+_SAMPLES = "sample"
+_DATABASE = "metadata.db"
 
 
 def run(settings: Settings, verbose: bool = False, accept_reason: str = "") -> int:
@@ -52,19 +58,37 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
         weights.check(model, settings.hyperparameters(model))
     given = settings.data.uri or _sample(settings, workdir, console)
     fingerprint = sources.fingerprint(given)
-    data_uri = os.path.abspath(Path(given).expanduser())
     with console.status("Loading TensorFlow and TFX"):
         # Not at the top: they take seconds, and what is above may end the run.
-        from pipeline import baseline, graph, record, report, tuning, validation
-        from pipeline.console import NodeLines
+        from pipeline import record
+        from pipeline.tracking.recording import recording
         from trainer.families import transfer
 
         for model in settings.trained_models:
             transfer.fetch(model, settings.image.store_size, settings.hyperparameters(model))
-    database = workdir / "metadata.db"
-    store = record.open_store(database)
-    model_dir = (settings.serving_dir / features.MODEL_NAME).absolute()
-    pipeline = graph.create_pipeline(
+    store = record.open_store(workdir / _DATABASE)
+    about = Path(given).name if settings.data.uri else "drawn faces"
+    with recording(settings, workdir, about, store, console) as recorder:
+        pipeline = _pipeline(settings, workdir, store, given, fingerprint, accept_reason)
+        ended = _execute(settings, workdir, console, log, store, pipeline, recorder)
+        recorder.ended(ended)
+    return ended.exit_code
+
+
+def _pipeline(
+    settings: Settings,
+    workdir: Path,
+    store: "MetadataStore",
+    given: str,
+    fingerprint: str,
+    accept_reason: str,
+) -> "Pipeline":
+    """The graph, bound to this machine."""
+    from pipeline import baseline, graph, tuning, validation
+
+    data_uri = os.path.abspath(Path(given).expanduser())
+    model_dir = _model_dir(settings)
+    return graph.create_pipeline(
         settings,
         graph.Bindings(
             pipeline_root=str(workdir / "artifacts"),
@@ -87,14 +111,31 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
             accepted_by=getpass.getuser() if accept_reason else "",
         ),
     )
+
+
+def _execute(
+    settings: Settings,
+    workdir: Path,
+    console: Console,
+    log: Path,
+    store: "MetadataStore",
+    pipeline: "Pipeline",
+    recorder: "Recording",
+) -> Outcome:
+    """Runs the graph, shows it, and says how it ended."""
+    from pipeline import record, report
+    from pipeline.console import NodeLines
+
     names = [node.id for node in pipeline.components]
-    lines = NodeLines(console, lambda node: record.node(store, node), names)
+    lines = NodeLines(
+        console, lambda node: record.node(store, node), names, tell=recorder.node_finished
+    )
     try:
         with lines.showing():
-            _launch(pipeline, database)
+            _launch(pipeline, workdir / _DATABASE)
     except KeyboardInterrupt:
         console.print("Interrupted. Run the same command again to go on from here.")
-        return EXIT_ERROR
+        return Outcome(EXIT_ERROR, INTERRUPTED)
     except Exception as error:
         logging.exception("the run failed")
         if lines.running:
@@ -104,10 +145,14 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
             console.print(f"[red]{_first_line(cause)}[/]", soft_wrap=True)
             if not isinstance(error, UserError):
                 console.print(f"The whole story is in {report.near(log)}", soft_wrap=True)
-            return EXIT_ERROR
+            return Outcome(EXIT_ERROR, _first_line(cause))
     run_id = record.last_run(store)
     nodes = record.nodes(store, run_id) if run_id else {}
-    return report.show(console, names, nodes, model_dir, log)
+    return report.show(console, names, nodes, _model_dir(settings), log)
+
+
+def _model_dir(settings: Settings) -> Path:
+    return (settings.serving_dir / features.MODEL_NAME).absolute()
 
 
 def _launch(pipeline: "Pipeline", database: Path) -> None:

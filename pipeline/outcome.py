@@ -7,6 +7,8 @@ from pathlib import Path
 from pipeline.errors import EXIT_DATA_GATE, EXIT_ERROR, EXIT_NO_WINNER, EXIT_PUBLISHED
 from pipeline.record import NodeRun
 
+INTERRUPTED = "interrupted"
+
 
 @dataclass(frozen=True)
 class Outcome:

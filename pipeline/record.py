@@ -13,6 +13,10 @@ Execution = Any  # mlmd.Execution, which mypy cannot see
 
 NAMED = 2  # reasons named in full
 
+# Of an execution: what leads from it to its run in MLflow. The underscores keep it out of what
+# `_parameters` compares.
+RECORD = "__agegender_record__"
+
 # What a changed parameter means, where its name does not say it.
 _PLAIN = {
     "code_fingerprint": "its code changed",
@@ -105,6 +109,24 @@ def node_run(store: MetadataStore, execution: Execution) -> NodeRun:
         parameters=_parameters(execution),
         reason="" if state == "CACHED" else _why(store, execution),
     )
+
+
+def mark(store: MetadataStore, execution_id: int, record: str) -> None:
+    """Says on an execution which record in MLflow is about it."""
+    (execution,) = store.get_executions_by_id([execution_id])
+    execution.custom_properties[RECORD].string_value = record
+    store.put_executions([execution])
+
+
+def marked_maker(store: MetadataStore, run: NodeRun) -> str | None:
+    """The record of the execution that made a node's outputs, where it has one."""
+    ids = [artifact.id for artifact in run.outputs.values()]
+    events = store.get_events_by_artifact_ids(ids) if ids else []
+    makers = {event.execution_id for event in events if event.type == mlmd.Event.OUTPUT}
+    for execution in store.get_executions_by_id(sorted(makers)):
+        if RECORD in execution.custom_properties:
+            return str(execution.custom_properties[RECORD].string_value)
+    return None
 
 
 def _executions_of(store: MetadataStore, node_id: str) -> list[Execution]:

@@ -38,8 +38,8 @@ def show(
     nodes: Mapping[str, NodeRun],
     model_dir: Path,
     log: Path,
-) -> int:
-    """Prints it and returns the exit code."""
+) -> outcome.Outcome:
+    """Prints it and returns how the run ended."""
     console.print()
     ended = outcome.of_run(expected, nodes, near(model_dir))
     if nodes.get("FaceExampleGen") and nodes["FaceExampleGen"].succeeded:
@@ -60,7 +60,7 @@ def show(
         console.print(f"See what it answers: {command}", soft_wrap=True, markup=False)
     elif ended.exit_code != EXIT_DATA_GATE:  # whose story is the data report
         console.print(f"The whole story is in {near(log)}", soft_wrap=True)
-    return ended.exit_code
+    return ended
 
 
 def near(path: Path) -> Path:

@@ -15,6 +15,7 @@ from components.model_report.report import ReportSettings
 from components.selector.logic import Thresholds
 from components.selector.slices import SliceLimits
 from pipeline.errors import EXIT_USAGE, UserError
+from pipeline.tracking.place import Tracking
 from schema.age_groups import Scheme
 from trainer.hyperparameters import Hyperparameters, Strict
 from trainer.names import TrainedModel, TransferModel
@@ -94,6 +95,7 @@ class Settings(Strict):
     report: ReportSettings = ReportSettings()
     check: Check = Check()
     serving: Serving = Serving()
+    tracking: Tracking = Tracking()
     beam_args: tuple[str, ...] = Field(
         # Beam's DirectRunner would look for Prism on the network first; without an image named, TFX
         # packs itself into an sdist for every Beam node.

@@ -58,6 +58,7 @@ class ReportProgress(keras.callbacks.Callback):
         self._name, self._epochs, self._steps, self._tell = model, epochs, steps, tell
         self._epoch = 0
         self._figures: dict[str, float] = {}
+        self._logs: dict[str, float] = {}
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:  # noqa: ARG002
         """Keras calls it after every step."""
@@ -70,8 +71,13 @@ class ReportProgress(keras.callbacks.Callback):
         self._figures = {
             title: float(logs[name]) for name, title in titles.items() if logs and name in logs
         }
+        self._logs = {name: float(value) for name, value in (logs or {}).items()}
         log.info("%s epoch %d/%d: %s", self._name, self._epoch, self._epochs, logs)
         self._report(self._epoch, 0)
 
     def _report(self, epoch: int, step: int) -> None:
-        self._tell(Progress(self._name, epoch, self._epochs, step, self._steps, self._figures))
+        self._tell(
+            Progress(
+                self._name, epoch, self._epochs, step, self._steps, self._figures, logs=self._logs
+            )
+        )

@@ -1,8 +1,9 @@
 """How a training in progress is heard of, without the trainer knowing who listens."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,11 +15,15 @@ class Search:
     best: str  # the best trial's figures in words; "" before there is one
     seconds: float  # spent on trials before this one
     max_seconds: float
+    values: Mapping[str, Any] = field(default_factory=dict)  # the trial's hyperparameters
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands. `figures` are the last epoch's, by name."""
+    """Where a training stands.
+
+    `figures` are the last epoch's for people to read, `logs` all that Keras measured in it.
+    """
 
     model: str
     epoch: int  # finished epochs
@@ -28,6 +33,7 @@ class Progress:
     figures: dict[str, float]
     search: Search | None = None
     role: str = ""  # of a model that is not the one that is kept
+    logs: Mapping[str, float] = field(default_factory=dict)
 
 
 Listener = Callable[[Progress], None]

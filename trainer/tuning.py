@@ -202,6 +202,7 @@ class FaceTuner(base_tuner.BaseTuner):
             best=trials.told(ranked[0]) if ranked else "",
             seconds=self._spent,
             max_seconds=self._max_seconds,
+            values=values,
         )
         started = time.monotonic()
         watch = partial(self._watch, started)

@@ -19,6 +19,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from pipeline import record
 from schema import features
 from serving import versions
+from tests.e2e import tracked
 from trainer import trials
 
 FACES = 160
@@ -174,6 +175,60 @@ def _records(folder: Path) -> list[tf.train.Example]:
     return [tf.train.Example.FromString(record.numpy()) for record in dataset]
 
 
+def test_a_run_is_on_record_in_mlflow_as_one_tree(first: tuple[Path, str], faces: Path) -> None:
+    workdir = first[0]
+    outer, *inside = tracked.tree(workdir)
+    assert {run.info.run_name.partition(" ·")[0] for run in inside} == {
+        *(f"train {model}" for model in ("gender_cnn", "age_cnn", "multitask_cnn")),
+        *(f"evaluate {one}" for one in ("champion", "specialists", "multitask")),
+    }
+    assert {run.info.status for run in (outer, *inside)} == {"FINISHED"}
+    assert outer.data.tags["state"] == "published"
+    assert outer.data.tags["exit_code"] == "0"
+    assert outer.data.params["training.epochs"] == "2"
+    assert outer.data.metrics["data/used"] == USED
+    assert outer.data.metrics["data/rejected/label_conflict"] == 2
+    board = json.loads((tracked.artifacts(outer) / "leaderboard/leaderboard.json").read_text())
+    best = board["candidates"][0]
+    assert outer.data.metrics["test/age_mae"] == pytest.approx(best["test"]["age_mae"])
+    assert outer.data.metrics["score"] == pytest.approx(best["score"])
+    (given,) = outer.inputs.dataset_inputs
+    assert given.dataset.name == faces.name
+    assert (tracked.artifacts(outer) / "data/report.html").exists()
+
+    training = tracked.named(inside, "train multitask_cnn")
+    assert tracked.curve(workdir, training, "epoch/val_age_mae") == [1, 2]
+    assert training.data.params["architecture.widths"] == "[8, 16]"
+    evaluation = tracked.named(inside, "evaluate multitask")
+    overall = evaluation.data.metrics["test/age_mae"]
+    low, high = (evaluation.data.metrics[f"test/age_mae_{end}"] for end in ("low", "high"))
+    assert low < overall < high
+    women = evaluation.data.metrics["slice/gender/female/examples"]
+    assert 0 < women < evaluation.data.metrics["test/examples"]
+    assert list((tracked.artifacts(evaluation) / "report").glob("*.png"))
+
+    # Either store leads to the other.
+    store = record.open_store(workdir / "metadata.db")
+    node = record.node(store, "Trainer_multitask_cnn")
+    assert node
+    assert training.data.tags["mlmd.execution_id"] == str(node.execution_id)
+    assert record.marked_maker(store, node) == training.data.tags["agegender.record"]
+    assert list((workdir / "mlflow" / "journals").iterdir()) == []  # all is delivered
+
+
+def test_the_champion_in_the_registry_answers_as_what_is_served(
+    first: tuple[Path, str], faces: Path
+) -> None:
+    pictures = [str(path) for path in sorted(faces.glob("*.chip.jpg"))[:5]]
+    answer = tracked.champion(first[0]).predict(pictures)
+    served = tf.saved_model.load(str(first[0] / "serving" / features.MODEL_NAME / "1"))
+    encoded = [Path(path).read_bytes() for path in pictures]
+    expected = served.signatures["serving_default"](image_bytes=tf.constant(encoded))
+    for name in ("age", "age_low", "age_high", "female_probability"):
+        np.testing.assert_allclose(answer[name], expected[name], atol=1e-5)
+    assert [one.encode() for one in answer["gender"]] == list(expected["gender"].numpy())
+
+
 def test_every_candidate_is_reported_on_and_compared(first: tuple[Path, str]) -> None:
     workdir, said = first
     page = next(
@@ -222,6 +277,9 @@ def test_later_runs_reuse_all_but_what_looks_at_the_world(
     }
     assert executed(first[0]) == world
     assert "another version is served" in second.stdout
+    made, *_ = (run for run in tracked.all_runs(first[0]) if "train multi" in run.info.run_name)
+    (outer,) = tracked.tree(first[0])[:1]
+    assert outer.data.tags["agegender.reused.Trainer_multitask_cnn"] == made.info.run_id
     third = run(faces, first[0])
     assert third.returncode == 0
     assert executed(first[0]) == set()
@@ -248,6 +306,9 @@ def test_the_gate_stops_a_run_before_anything_is_learned(
     violated = [line for line in stopped.stdout.splitlines() if "must be" in line]
     assert [line.split(":")[0].strip() for line in violated] == ["female_share", "oldest"]
     assert "Traceback" not in stopped.stdout + stopped.stderr
+    (outer,) = tracked.tree(first[0])
+    assert outer.data.tags["state"] == "data gate"
+    assert outer.info.status == "FAILED"
     ended = states(first[0])
     assert ended.pop("DataGate") == "FAILED"
     assert ended.pop("DataReport") == "COMPLETE"  # its page outlives the stop
@@ -339,6 +400,16 @@ def test_what_a_search_found_is_on_record_and_trained_with(
     assert figures["hyperparameters_from"] == f"tuned: trial {best.number} of 2"
     used = figures["hyperparameters"]["learning_rate"]
     assert used == best.hyperparameters["learning_rate"]
+    outer, *inside = tracked.tree(first[0])
+    search = tracked.named(inside, "search multitask_cnn")
+    assert search.data.tags["mlflow.parentRunId"] == outer.info.run_id
+    tried = [tracked.named(inside, f"trial 0{number} multitask_cnn") for number in (1, 2)]
+    assert {run.data.tags["mlflow.parentRunId"] for run in tried} == {search.info.run_id}
+    assert {run.info.status for run in tried} == {"FINISHED"}
+    told = tried[best.number - 1].data
+    assert float(told.params["learning_rate"]) == used
+    assert told.metrics["val_score"] == pytest.approx(best.score)
+    assert tracked.curve(first[0], tried[0], "epoch/val_score") == [1]
 
 
 @pytest.mark.slow

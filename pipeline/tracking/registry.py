@@ -1,0 +1,112 @@
+"""The registered model: every published servable is a version, the served one `champion`."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from pipeline.tracking import journal
+from schema import features
+from serving import versions
+
+NAME = features.MODEL_NAME
+CHAMPION, CHALLENGER = "champion", "challenger"
+SERVED_TAG, DIGEST_TAG = "served_version", "content_digest"
+
+_FOLDER = "model"  # of a run's artifacts
+_MODEL_CODE = Path(__file__).parents[2] / "serving" / "mlflow_model.py"
+_DESCRIPTION = (
+    "Age, with a 90% interval, and gender of a face, as they are answered by what is published. "
+    f"`{CHAMPION}` is what is served now, `{CHALLENGER}` the best that passed beside it."
+)
+
+
+def register(client: MlflowClient, run_id: str, entry: journal.Register) -> None:
+    """Makes a servable a version of the registered model, once, and gives it its aliases.
+
+    Args:
+      client: of the store.
+      run_id: whose artifacts will hold it.
+      entry: `version` is the served one, 0 for what is not served.
+
+    Raises:
+      MlflowException: when MLflow does not answer, or the servable is gone.
+    """
+    servable = Path(entry.servable)
+    if not servable.is_dir():
+        raise MlflowException.invalid_parameter_value(f"the servable {servable} is gone")
+    tags = {
+        **entry.tags,
+        DIGEST_TAG: versions.content_digest(servable),
+        **({SERVED_TAG: str(entry.version)} if entry.version else {}),
+    }
+    made = _found(client, tags) or _make(client, run_id, entry, tags)
+    for alias in entry.aliases:
+        client.set_registered_model_alias(NAME, alias, made.version)
+
+
+def _found(client: MlflowClient, tags: Mapping[str, str]) -> ModelVersion | None:
+    """The version that was made of this content under this number before, if any."""
+    wanted = [(key, tags.get(key)) for key in (SERVED_TAG, DIGEST_TAG)]
+    for one in client.search_model_versions(f"name='{NAME}'"):
+        if [(key, one.tags.get(key)) for key in (SERVED_TAG, DIGEST_TAG)] == wanted:
+            return one
+    return None
+
+
+def _make(
+    client: MlflowClient, run_id: str, entry: journal.Register, tags: dict[str, str]
+) -> ModelVersion:
+    try:
+        client.get_registered_model(NAME)
+    except MlflowException:
+        client.create_registered_model(NAME, description=_DESCRIPTION)
+    source = f"runs:/{run_id}/{_FOLDER}"
+    if not any(file.path == _FOLDER for file in client.list_artifacts(run_id)):
+        with tempfile.TemporaryDirectory() as scratch:
+            save(Path(entry.servable), Path(scratch, _FOLDER))
+            client.log_artifacts(run_id, str(Path(scratch, _FOLDER)), _FOLDER)
+    return client.create_model_version(NAME, source, run_id, tags=tags)
+
+
+def save(servable: Path, folder: Path) -> None:
+    """Writes a servable as an MLflow model that answers pictures, encoded or named by path.
+
+    Args:
+      servable: the SavedModel.
+      folder: where to; must not be there.
+    """
+    import mlflow
+    import pandas as pd  # type: ignore[import-untyped]
+    from mlflow.models import ModelSignature, infer_signature
+    from mlflow.types.schema import AnyType, ColSpec, Schema
+
+    from serving import mlflow_model
+
+    model = mlflow_model.FaceModel()
+    model.load(servable)
+    asked = [_drawn_face()]  # as an example: a store of models is no place for a photograph
+    # Bytes or paths: no type of MLflow's is both.
+    signature = ModelSignature(
+        inputs=Schema([ColSpec(AnyType())]), outputs=infer_signature(model.ask(asked)).inputs
+    )
+    mlflow.pyfunc.save_model(
+        str(folder),
+        python_model=str(_MODEL_CODE),
+        artifacts={"servable": str(servable)},
+        signature=signature,
+        input_example=pd.DataFrame({"picture": asked}),
+        pip_requirements=mlflow_model.requirements(),
+    )
+
+
+def _drawn_face() -> bytes:
+    """A face of the built-in sample as JPEG."""
+    from pipeline.sample import write_sample
+
+    with tempfile.TemporaryDirectory() as scratch:
+        (path,) = write_sample(Path(scratch, "faces"), 1, jobs=1)
+        return path.read_bytes()

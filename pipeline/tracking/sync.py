@@ -1,0 +1,57 @@
+"""Journals that wait: of runs whose MLflow did not answer, and of runs that were killed."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.tracking import delivery, journal
+from pipeline.tracking.place import Place
+
+
+class Waiting(NamedTuple):
+    """A journal that is not delivered."""
+
+    path: Path
+    entries: int
+
+
+def close_dead(place: Place) -> None:
+    """Ends in their journals the runs of processes that are gone."""
+    for path in _journals(place):
+        with delivery.held(path) as free:
+            if free:
+                delivery.close_what_was_killed(path)
+
+
+def deliver(place: Place) -> tuple[int, list[str]]:
+    """Delivers every journal that no run is writing.
+
+    Returns:
+      How many entries were delivered, and what MLflow refused for good, a line each.
+
+    Raises:
+      Exception: whatever keeps MLflow from answering; all that came before is delivered.
+    """
+    count, refused = 0, list[str]()
+    for path in _journals(place):
+        with delivery.held(path) as free:
+            if not free:
+                continue
+            delivery.close_what_was_killed(path)
+            going = delivery.Delivery(path, place)
+            before = going.waiting
+            try:
+                going.go_on()
+            finally:
+                count += before - going.waiting
+            refused += going.refused
+            going.forget()
+    return count, refused
+
+
+def waiting(place: Place) -> list[Waiting]:
+    """The journals there are, with how much of each is still to be delivered."""
+    return [Waiting(path, delivery.undelivered(path)) for path in _journals(place) if path.exists()]
+
+
+def _journals(place: Place) -> list[Path]:
+    return sorted(place.journals.glob(f"*{journal.SUFFIX}"))

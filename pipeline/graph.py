@@ -1,7 +1,7 @@
 """The graph: which nodes there are and what each is fed. Pure: no I/O, no runner."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from components.baseline.component import Baseline
 from components.champion.component import Champion
 from components.data_gate.component import DataGate
 from components.data_report.component import DataReport
+from components.ensemble.component import Ensemble
 from components.face_example_gen.component import FaceExampleGen
 from components.model_report.component import ModelReport
 from components.publisher.component import Publisher
@@ -30,7 +31,7 @@ from components.servable_check.component import ServableCheck
 from components.specialist_pair.component import SpecialistPair
 from components.tuner.component import Tuner
 from pipeline import evaluation, validation
-from pipeline.settings import Settings, made_of
+from pipeline.settings import Settings
 from schema import features
 from trainer.names import TrainedModel
 
@@ -50,6 +51,7 @@ CODE: Mapping[str, tuple[str, ...]] = {
     "Transform": ("trainer.preprocessing", "schema.features"),
     "Trainer": ("trainer", "schema.age_groups", "schema.features"),
     "Tuner": ("components.tuner", "trainer", "schema.age_groups", "schema.features"),
+    "Ensemble": ("components.ensemble", "trainer", "schema.age_groups", "schema.features"),
     "SpecialistPair": (
         "components.specialist_pair",
         "schema.age_groups",
@@ -177,9 +179,9 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
     nodes += [*tuners.values(), *trainers.values()]
     judged: dict[str, Judged] = {}
     for candidate in settings.candidates:
-        source: BaseNode = trainers[made_of(candidate)[0]]
-        if candidate == "specialists":
-            source = _specialist_pair(settings, bound, trainers, transform)
+        source: BaseNode = trainers[settings.made_of(candidate)[0]]
+        if joins := _JOINS.get(candidate):
+            source = joins(settings, bound, trainers, transform)
             nodes.append(source)
         evaluator = _evaluator(
             settings, bound, candidate, source, examples, schema, settings.thresholds
@@ -365,7 +367,7 @@ def _specialist_pair(
     trainers: Mapping[TrainedModel, Trainer],
     transform: Transform,
 ) -> SpecialistPair:
-    gender, age = made_of("specialists")
+    gender, age = settings.made_of("specialists")
     return SpecialistPair(
         gender_model_run=trainers[gender].outputs["model_run"],
         age_model_run=trainers[age].outputs["model_run"],
@@ -373,6 +375,30 @@ def _specialist_pair(
         age_groups=settings.age_groups,
         code_fingerprint=bound.code["SpecialistPair"],
     )
+
+
+def _ensemble(
+    settings: Settings,
+    bound: Bindings,
+    trainers: Mapping[TrainedModel, Trainer],
+    transform: Transform,
+) -> Ensemble:
+    return Ensemble(
+        members={
+            model: trainers[model].outputs["model_run"] for model in settings.made_of("ensemble")
+        },
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        age_groups=settings.age_groups,
+        code_fingerprint=bound.code["Ensemble"],
+    )
+
+
+# What makes a candidate of several trained models.
+_JOINS: Mapping[str, Callable[..., BaseNode]] = {
+    "specialists": _specialist_pair,
+    "ensemble": _ensemble,
+}
 
 
 def _evaluator(

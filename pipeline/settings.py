@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from components.data_report.expectations import Rule, defaults
 from components.face_example_gen.policy import Balance, Policy
@@ -21,7 +21,7 @@ from trainer.hyperparameters import Hyperparameters, Strict
 from trainer.names import TrainedModel, TransferModel
 from trainer.search import Tuning
 
-Candidate = Literal["specialists", "multitask", TransferModel]
+Candidate = Literal["specialists", "multitask", "ensemble", TransferModel]
 # The trained models of a candidate that is not one itself; of two, gender's and age's.
 _MADE_OF: dict[str, tuple[TrainedModel, ...]] = {
     "specialists": ("gender_cnn", "age_cnn"),
@@ -29,9 +29,21 @@ _MADE_OF: dict[str, tuple[TrainedModel, ...]] = {
 }
 
 
-def made_of(candidate: Candidate) -> tuple[TrainedModel, ...]:
-    """The trained models a candidate needs: one, or gender's and age's."""
-    return _MADE_OF.get(candidate) or (cast(TrainedModel, candidate),)
+class Ensemble(Strict):
+    """The candidate that answers with the mean of several trained models."""
+
+    members: tuple[Literal["multitask_cnn", TransferModel], ...] = Field(
+        ("multitask_cnn", "transfer_mobilenet_v2"),
+        min_length=2,
+        description="the trained models, each of which answers both",
+    )
+
+    @field_validator("members")
+    @classmethod
+    def _once(cls, members: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(members)) < len(members):
+            raise ValueError("a member is named twice")
+        return members
 
 
 class Data(Strict):
@@ -83,6 +95,7 @@ class Settings(Strict):
     image: Image = Image()
     expectations: dict[str, Rule] = Field(description="what the data gate asks of the data")
     candidates: Annotated[tuple[Candidate, ...], Field(min_length=1)] = ("specialists", "multitask")
+    ensemble: Ensemble = Ensemble()
     training: Hyperparameters = Hyperparameters()
     models: dict[TrainedModel, Hyperparameters] = Field(
         {}, description="what differs from `training` for one trained model"
@@ -110,8 +123,14 @@ class Settings(Strict):
     @property
     def trained_models(self) -> tuple[TrainedModel, ...]:
         """What the candidates need, each once."""
-        needed = (model for candidate in self.candidates for model in made_of(candidate))
+        needed = (model for candidate in self.candidates for model in self.made_of(candidate))
         return tuple(dict.fromkeys(needed))
+
+    def made_of(self, candidate: Candidate) -> tuple[TrainedModel, ...]:
+        """The trained models a candidate needs: one, gender's and age's, or an ensemble's."""
+        if candidate == "ensemble":
+            return self.ensemble.members
+        return _MADE_OF.get(candidate) or (cast(TrainedModel, candidate),)
 
     def hyperparameters(self, model: TrainedModel) -> Hyperparameters:
         """What a trained model is told."""

@@ -34,6 +34,16 @@ def is_distribution(logits: keras.KerasTensor) -> bool:
     return bool(logits.shape[-1] == AGE_BINS)
 
 
+def mean_age_logits(logits: list[keras.KerasTensor]) -> keras.KerasTensor:
+    """The logits of the mean answer of several heads of one kind, [n, 117] or [n, 1] each."""
+    if is_distribution(logits[0]):
+        shares = ops.mean(ops.stack([ops.softmax(one, axis=-1) for one in logits]), axis=0)
+        return ops.log(ops.maximum(shares, 1e-9))
+    shares = ops.mean(ops.stack([ops.sigmoid(one) for one in logits]), axis=0)
+    shares = ops.clip(shares, 1e-6, 1 - 1e-6)
+    return ops.log(shares / (1 - shares))
+
+
 def age_years(logits: keras.KerasTensor) -> keras.KerasTensor:
     """The answered ages in years, float [n], of age logits of either head."""
     if is_distribution(logits):

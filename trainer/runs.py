@@ -1,6 +1,7 @@
 """What a training leaves behind in its model_run, written and read in one place."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import keras
 
 from schema import features
-from trainer import predictors
+from trainer import heads, predictors
 from trainer.calibration import Calibration
 from trainer.export import Predictor
 
@@ -59,6 +60,28 @@ def predictor(run: Run) -> Predictor:
     """Calibrated answers of a run's model."""
     ask = partial(predictors.raw, run.model, mirror=run.figures["mirror"])
     return lambda pixels: predictors.calibrated(ask(pixels), run.calibration)
+
+
+def averaged(models: Mapping[str, keras.Model]) -> keras.Model:
+    """One model from pixels to the logits of the mean answer of several.
+
+    Args:
+      models: by name; each answers both, and age in the same way.
+
+    Raises:
+      ValueError: when some answer a distribution of ages and others an age.
+    """
+    first = next(iter(models.values()))
+    pixels = keras.Input(first.input_shape[1:], name=features.PIXELS)
+    answers = [model(pixels) for model in models.values()]
+    ages = [one[features.AGE] for one in answers]
+    if len({heads.is_distribution(age) for age in ages}) > 1:
+        raise ValueError(f"{', '.join(models)}: some answer a distribution of ages, some an age")
+    outputs = {
+        features.AGE: heads.mean_age_logits(ages),
+        features.GENDER: keras.layers.Average()([one[features.GENDER] for one in answers]),
+    }
+    return keras.Model(pixels, outputs, name="ensemble")
 
 
 def joined(gender: keras.Model, age: keras.Model) -> keras.Model:

@@ -60,12 +60,7 @@ def run_fn(fn_args: FnArgs) -> None:
     train, *others = (load(files, split, store_size) for split in ("train", "val", "calib"))
     val, calib = (dataset.plain_batches(one, EVALUATION_BATCH) for one in others)
     done = fitted(name, store_size, hyper, train, val)
-    answer = partial(predictors.raw, done.model, mirror=hyper.mirror)
-    on_val = predictors.collect(answer, val)
-    # A training that diverged is refused before anything is calibrated.
-    _finite(figures_of(*on_val))
-    found = calibrate(predictors.collect(answer, calib), on_val, groups)
-    val_figures = _finite(figures_of(on_val[0], on_val[1], found))
+    found, on_val = settled(done.model, hyper.mirror, val, calib, groups)
     figures = {
         "model": name,
         "family": names.family(name),
@@ -74,8 +69,7 @@ def run_fn(fn_args: FnArgs) -> None:
         "mirror": hyper.mirror,
         "hyperparameters": hyper.model_dump(mode="json"),
         "hyperparameters_from": _origin(tuned),
-        "val": val_figures,
-        "val_score": val_score({f"val_{key}": value for key, value in val_figures.items()}),
+        **val_figures(on_val),
         "epochs": len(done.history["loss"]),
         "frozen_epochs": done.frozen_epochs,
         "parameters": done.model.count_params(),
@@ -93,6 +87,39 @@ def run_fn(fn_args: FnArgs) -> None:
         found.model_dump_json(),
     )
     runs.write(Path(fn_args.model_run_dir), run)
+
+
+def settled(
+    model: keras.Model,
+    mirror: bool,
+    val: tf.data.Dataset,
+    calib: tf.data.Dataset,
+    groups: age_groups.Scheme,
+) -> tuple[Calibration, dict[str, float]]:
+    """A trained model's calibration, and its figures on val with it.
+
+    Args:
+      model: from pixels to logits.
+      mirror: whether it answers with the mean over a picture and its mirror image.
+      val: batches of examples.
+      calib: likewise.
+      groups: of predicted age, which are calibrated apart.
+
+    Raises:
+      UserError: when the training diverged.
+    """
+    answer = partial(predictors.raw, model, mirror=mirror)
+    on_val = predictors.collect(answer, val)
+    # A training that diverged is refused before anything is calibrated.
+    _finite(figures_of(*on_val))
+    found = calibrate(predictors.collect(answer, calib), on_val, groups)
+    return found, _finite(figures_of(on_val[0], on_val[1], found))
+
+
+def val_figures(on_val: dict[str, float]) -> dict[str, Any]:
+    """What figures.json says of val."""
+    score = val_score({f"val_{name}": value for name, value in on_val.items()})
+    return {"val": on_val, "val_score": score}
 
 
 def fitted(

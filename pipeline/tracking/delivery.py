@@ -29,8 +29,8 @@ REUSED_TAG = "agegender.reused."  # and the node
 # By which MLflow's page opens on runs, not on conversations.
 _KIND = "custom_model_development"
 _DESCRIPTION = (
-    "A run of `agegender run` each, with its searches, trials, trainings and evaluations inside. "
-    "Figures are of the best candidate: `test/age_mae` in years, `score` is what candidates rank by."
+    "A run of `agegender run` each, its searches, trials, trainings and evaluations inside. "
+    "Figures are of the best candidate: `test/age_mae` in years; candidates rank by `score`."
 )
 # What MLflow takes at once, and of a value.
 _MOST_PARAMETERS, _MOST_METRICS, _LONGEST = 100, 1000, 6000

@@ -111,7 +111,7 @@ def _published(found: Lineage) -> Facts:
     if publication.version != found.version:
         yield "explained", f"version {publication.version}, whose content it is"
     yield "published", local_time(publication.at)
-    yield "by run", found.run
+    yield "by run", publication.run
     families = " and ".join(dict.fromkeys(one.family for one in found.models))
     plain = families == found.candidate
     yield "candidate", found.candidate if plain else f"{found.candidate} ({families})"
@@ -157,7 +157,7 @@ def _training(one: Training, earlier: tuple[Training, ...]) -> Facts:
         by = f", {search.algorithm}" if search.algorithm else ""
         failed = f", {search.failed} failed" if search.failed else ""
         yield "values from", f"trial {search.trial} of {search.trials}{by}{failed}"
-        yield "its score", GONE if search.row is None else _trial(search.row)
+        yield "the trial", GONE if search.row is None else _trial(search.row)
     if one.hyperparameters is None:
         yield "values", GONE
         return
@@ -266,9 +266,9 @@ def _traces(console: Console, traces: tuple[Trace, ...]) -> None:
     """What to look for in ML Metadata, run by run."""
     console.print(Text("In ML Metadata", "bold"))
     for run, group in groupby(sorted(traces, key=lambda one: one.run), lambda one: one.run):
-        table = Table(title=f"run {run}", title_justify="left", box=None, padding=(0, 2, 0, 0))
+        table = Table(title=f"run {run}", title_justify="left", box=None, padding=(0, 1, 0, 0))
         table.add_column("  node", no_wrap=True)
-        table.add_column("execution", justify="right", no_wrap=True)
+        table.add_column("exec.", justify="right", no_wrap=True)
         table.add_column("artifacts")
         table.add_column("code", no_wrap=True)
         records: dict[str, list[str]] = {}

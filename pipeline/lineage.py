@@ -108,7 +108,6 @@ class Lineage:
     version: int
     folder: str
     origin: Origin
-    run: str
     candidate: str
     data: Data
     models: tuple[Training, ...]
@@ -143,7 +142,6 @@ def lineage(store: MetadataStore, model_dir: Path, version: int) -> Lineage:
         version=version,
         folder=str(model_dir / str(version)),
         origin=origin,
-        run=publisher.run,
         candidate=candidate,
         data=_data(steps, gate),
         models=tuple(trainings.training(steps, trainer) for trainer in trainers),

@@ -10,6 +10,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.errors import UserError
 from pipeline.record import open_store, value_of
+from pipeline.walk import run_of
 from schema import features
 from serving import versions
 
@@ -25,6 +26,7 @@ class Publication:
     content_digest: str
     destination: str
     at: str
+    run: str
     execution_id: int
     artifact_id: int
 
@@ -88,6 +90,7 @@ def published(store: MetadataStore) -> list[Publication]:
                     content_digest=said["content_digest"],
                     destination=str(Path(said["pushed_destination"]).parent),
                     at=_iso(event.milliseconds_since_epoch / 1000),
+                    run=run_of(store, event.execution_id),
                     execution_id=event.execution_id,
                     artifact_id=artifact.id,
                 )
@@ -209,8 +212,8 @@ def _on_record(version: int, known: list[Publication], rollbacks: list[Rollback]
     for one in reversed(known):
         if one.version == version:
             return (
-                f"on record is its publication on {local_time(one.at)} by execution "
-                f"{one.execution_id} (content {one.content_digest[:16]})"
+                f"on record is its publication on {local_time(one.at)} by run "
+                f"{one.run}, execution {one.execution_id} (content {one.content_digest[:16]})"
             )
     return ""
 

@@ -56,7 +56,7 @@ def step(store: MetadataStore, execution: Execution) -> Step:
     record = value_of(execution.custom_properties.get(RECORD_PROPERTY, mlmd.Value()))
     return Step(
         node=node_name(store, execution),
-        run=_run(store, execution),
+        run=run_of(store, execution.id),
         execution_id=execution.id,
         inputs=artifacts(store, execution.id, mlmd.Event.INPUT),
         outputs=artifacts(store, execution.id, mlmd.Event.OUTPUT),
@@ -130,10 +130,11 @@ def json_in(artifact: Artifact, name: str) -> dict[str, Any] | None:
     return None if text is None else json.loads(text)
 
 
-def _run(store: MetadataStore, execution: Execution) -> str:
+def run_of(store: MetadataStore, execution_id: int) -> str:
+    """The pipeline run that an execution belongs to."""
     runs = [
         context.name
-        for context in store.get_contexts_by_execution(execution.id)
+        for context in store.get_contexts_by_execution(execution_id)
         if store.get_context_types_by_id([context.type_id])[0].name == "pipeline_run"
     ]
     return runs[0] if runs else ""

@@ -32,7 +32,7 @@ _FIGURES = {
     "age_within_5": ("within 5 years", "{:.1%}"),
     "age_within_10": ("within 10 years", "{:.1%}"),
     "age_coverage": ("in its range", "{:.1%}"),
-    "age_interval_width": ("range, years", "{:.1f}"),
+    "age_interval_width": ("range's width", "{:.1f}"),
     "gender_accuracy": ("gender accuracy", "{:.1%}"),
     "gender_auc": ("gender AUC", "{:.3f}"),
     "gender_ece": ("gender ECE", "{:.3f}"),
@@ -104,8 +104,8 @@ def _published(found: Lineage) -> Facts:
     yield "folder", _path(found.folder)
     yield "content", publication.content_digest[:SHOWN]
     for one in found.origin.rollbacks:
-        said = f"to version {one.source_version} by {one.who}, {local_time(one.at)}: {one.why}"
-        yield "rolled back", said
+        when = f"{local_time(one.at)}, execution {one.execution_id}"
+        yield "rolled back", f"to version {one.source_version} by {one.who}, {when}: {one.why}"
     if found.origin.copied:
         yield "number", f"nobody on record; its content is that of version {publication.version}"
     if publication.version != found.version:
@@ -156,8 +156,10 @@ def _training(one: Training, earlier: tuple[Training, ...]) -> Facts:
         search = one.search
         by = f", {search.algorithm}" if search.algorithm else ""
         failed = f", {search.failed} failed" if search.failed else ""
-        yield "values from", f"trial {search.trial} of {search.trials}{by}{failed}"
-        yield "the trial", GONE if search.row is None else _trial(search.row)
+        row = trials.Trial.model_construct(None, **search.row) if search.row else None
+        ours = ": what is checked in" if row and trials.is_checked_in(row) else ""
+        yield "values from", f"trial {search.trial} of {search.trials}{by}{failed}{ours}"
+        yield "the trial", _trial(row) if row else GONE
     if one.hyperparameters is None:
         yield "values", GONE
         return
@@ -168,10 +170,9 @@ def _training(one: Training, earlier: tuple[Training, ...]) -> Facts:
     yield from _values(one.hyperparameters, one.family)
 
 
-def _trial(row: Mapping[str, Any]) -> str:
-    told = trials.told_values(row["hyperparameters"])
-    values = ", ".join(f"{name} {value}" for name, value in told.items())
-    return f"{trials.told(trials.Trial.model_construct(None, **row))}; {values}"
+def _trial(row: trials.Trial) -> str:
+    told = trials.told_values(row.hyperparameters)
+    return f"{trials.told(row)}; {', '.join(f'{name} {value}' for name, value in told.items())}"
 
 
 def _values(hyperparameters: Mapping[str, Any], family: str) -> Facts:

@@ -27,7 +27,7 @@ class Step:
 
     def parameter(self, key: str) -> Any:
         """A parameter that holds JSON, read; an empty object when there is none."""
-        return json.loads(self.parameters.get(key) or "{}")
+        return json.loads(self.parameters.get(key) or "null") or {}
 
     @property
     def code(self) -> str | None:

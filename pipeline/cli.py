@@ -33,6 +33,12 @@ Assignments = Annotated[
 Workdir = Annotated[Path | None, typer.Option(help="Where everything is kept (default: ./work).")]
 
 
+ServingDir = Annotated[
+    Path | None,
+    typer.Option(help="Where models are served (default: serving in the work folder)."),
+]
+
+
 @app.command()
 def run(
     data: Annotated[
@@ -187,6 +193,34 @@ def mlflow(
     from pipeline.tracking.page import run_page
 
     raise typer.Exit(run_page(_place(workdir), host, port))
+
+
+@app.command()
+def explain(
+    version: Annotated[int | None, typer.Argument(help="Without it, the newest.")] = None,
+    workdir: Workdir = None,
+    serving_dir: ServingDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all that is known of it.")] = False,
+) -> None:
+    """Show where a served version came from: data, training, figures, and who let it pass."""
+    from pipeline.explain import run_explain
+
+    raise typer.Exit(run_explain(workdir or Path("work"), version, serving_dir, as_json))
+
+
+@app.command()
+def rollback(
+    version: Annotated[
+        int | None, typer.Argument(help="Without it, the newest of other content.")
+    ] = None,
+    workdir: Workdir = None,
+    serving_dir: ServingDir = None,
+    reason: Annotated[str, typer.Option(help="Why; goes on record.")] = "",
+) -> None:
+    """Serve an earlier version's content again, under a new and higher number."""
+    from pipeline.rollback import run_rollback
+
+    raise typer.Exit(run_rollback(workdir or Path("work"), version, reason, serving_dir))
 
 
 @data.command()

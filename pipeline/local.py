@@ -1,12 +1,9 @@
 """Runs the graph on this machine with TFX's LocalDagRunner."""
 
-import fcntl
 import getpass
 import logging
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +12,7 @@ from rich.console import Console
 from components.face_example_gen import sources
 from pipeline import fingerprints, quiet
 from pipeline.errors import EXIT_DATA_GATE, EXIT_ERROR, UserError
+from pipeline.lock import only_run
 from pipeline.outcome import INTERRUPTED, Outcome
 from pipeline.settings import Settings
 from schema import features
@@ -49,7 +47,7 @@ def run(settings: Settings, verbose: bool = False, accept_reason: str = "") -> i
     workdir.mkdir(parents=True, exist_ok=True)
     quiet.prepare_environment()
     log = workdir / "logs" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
-    with _only_run(workdir), quiet.logging_to(log, verbose) as console:
+    with only_run(workdir), quiet.logging_to(log, verbose) as console:
         return _run(settings, workdir, console, log, accept_reason)
 
 
@@ -182,19 +180,6 @@ def _schema_copy(workdir: Path) -> Path:
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(content)
     return copy
-
-
-@contextmanager
-def _only_run(workdir: Path) -> Iterator[None]:
-    """Holds the work folder; the kernel lets go of it when the process dies."""
-    with (workdir / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"another run is using {workdir}: wait for it, or give --workdir another folder"
-            ) from None
-        yield
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -14,7 +14,7 @@ Execution = Any  # mlmd.Execution, which mypy cannot see
 NAMED = 2  # reasons named in full
 
 # Of an execution: what leads from it to its run in MLflow. The underscores keep it out of what
-# `_parameters` compares.
+# `parameters` compares.
 RECORD = "__agegender_record__"
 
 # What a changed parameter means, where its name does not say it.
@@ -82,7 +82,7 @@ def nodes(store: MetadataStore, run: str) -> dict[str, NodeRun]:
     if context is None:
         return {}
     executions = sorted(store.get_executions_by_context(context.id), key=lambda e: e.id)
-    return {_node_id(store, e): node_run(store, e) for e in executions}
+    return {node_name(store, e): node_run(store, e) for e in executions}
 
 
 def node(store: MetadataStore, node_id: str) -> NodeRun | None:
@@ -104,9 +104,9 @@ def node_run(store: MetadataStore, execution: Execution) -> NodeRun:
         execution_id=execution.id,
         state=state,
         seconds=milliseconds / 1000,
-        outputs=_artifacts(store, execution.id, mlmd.Event.OUTPUT),
-        inputs=_artifacts(store, execution.id, mlmd.Event.INPUT),
-        parameters=_parameters(execution),
+        outputs=artifacts(store, execution.id, mlmd.Event.OUTPUT),
+        inputs=artifacts(store, execution.id, mlmd.Event.INPUT),
+        parameters=parameters(execution),
         reason="" if state == "CACHED" else _why(store, execution),
     )
 
@@ -136,7 +136,8 @@ def _executions_of(store: MetadataStore, node_id: str) -> list[Execution]:
     return [found[i] for i in sorted(found)]
 
 
-def _node_id(store: MetadataStore, execution: Execution) -> str:
+def node_name(store: MetadataStore, execution: Execution) -> str:
+    """The id of the node that an execution belongs to."""
     names = {
         context.name
         for context in store.get_contexts_by_execution(execution.id)
@@ -145,7 +146,8 @@ def _node_id(store: MetadataStore, execution: Execution) -> str:
     return names.pop().partition(".")[2]
 
 
-def _artifacts(store: MetadataStore, execution_id: int, event_type: int) -> dict[str, Artifact]:
+def artifacts(store: MetadataStore, execution_id: int, event_type: int) -> dict[str, Artifact]:
+    """What an execution was fed (mlmd.Event.INPUT) or made (mlmd.Event.OUTPUT), by its key."""
     events = store.get_events_by_execution_ids([execution_id])
     wanted = [event for event in events if event.type == event_type]
     ids = {event.path.steps[0].key: event.artifact_id for event in wanted}
@@ -154,21 +156,23 @@ def _artifacts(store: MetadataStore, execution_id: int, event_type: int) -> dict
         key: Artifact(
             found[i].id,
             found[i].uri,
-            {name: _value(v) for name, v in found[i].custom_properties.items()},
+            {name: value_of(v) for name, v in found[i].custom_properties.items()},
         )
         for key, i in ids.items()
     }
 
 
-def _parameters(execution: Execution) -> dict[str, Any]:
+def parameters(execution: Execution) -> dict[str, Any]:
+    """What an execution was told."""
     return {
-        name: _value(value)
+        name: value_of(value)
         for name, value in execution.custom_properties.items()
         if not name.startswith("__")
     }
 
 
-def _value(value: mlmd.Value) -> Any:
+def value_of(value: mlmd.Value) -> Any:
+    """The plain value in one of ML Metadata's."""
     kind = value.WhichOneof("value")
     return getattr(value, kind) if kind else None
 
@@ -177,14 +181,14 @@ def _why(store: MetadataStore, execution: Execution) -> str:
     """What differs from the node's last success, in a few words."""
     earlier = [
         e
-        for e in _executions_of(store, _node_id(store, execution))
+        for e in _executions_of(store, node_name(store, execution))
         if e.id < execution.id
         and e.last_known_state in (mlmd.Execution.State.COMPLETE, mlmd.Execution.State.CACHED)
     ]
     if not earlier:
         return "first time"
     before, after = earlier[-1], execution
-    now, then = (_artifacts(store, e.id, mlmd.Event.INPUT) for e in (after, before))
+    now, then = (artifacts(store, e.id, mlmd.Event.INPUT) for e in (after, before))
     fed = {(name, fed.id) for name, fed in now.items()} ^ {(n, fed.id) for n, fed in then.items()}
     changed = [f"new {name.replace('_', ' ')}" for name, _ in sorted(fed)]
     changed += [_PLAIN.get(key, f"{key} changed") for key in _changed_parameters(before, after)]
@@ -195,7 +199,7 @@ def _why(store: MetadataStore, execution: Execution) -> str:
 
 def _changed_parameters(before: Execution, after: Execution) -> list[str]:
     """The names of parameters that differ; JSON ones are looked into."""
-    old, new = _parameters(before), _parameters(after)
+    old, new = parameters(before), parameters(after)
     names: list[str] = []
     for key in sorted(old.keys() | new.keys()):
         if old.get(key) != new.get(key):

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from mlflow.entities import Run
@@ -115,7 +114,7 @@ def run_sync(where: Place, console: Console | None = None) -> int:
 
 def _runs(where: Place) -> list[Run]:
     """All runs of the experiment, newest first."""
-    if where.is_local and not Path(where.uri.removeprefix("sqlite:///")).exists():
+    if not where.is_used:
         return []
     try:
         client = MlflowClient(where.uri, where.uri)

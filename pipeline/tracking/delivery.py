@@ -147,6 +147,9 @@ class Delivery:
     def _register(self, entry: journal.Register) -> None:
         registry.register(self._client, self._run(entry.record), entry)
 
+    def _move(self, entry: journal.Move) -> None:
+        registry.move(self._client, entry)
+
     def _end(self, entry: journal.End) -> None:
         self._client.set_terminated(self._run(entry.record), entry.status, entry.at)
 

@@ -90,6 +90,15 @@ class Register(_Entry):
     tags: dict[str, str] = {}
 
 
+class Move(_Entry):
+    """The content of a registered version is served under another number."""
+
+    kind: Literal["move"] = "move"
+    digest: str  # of the content
+    version: int
+    tags: dict[str, str] = {}
+
+
 class End(_Entry):
     """A run ended."""
 
@@ -99,7 +108,7 @@ class End(_Entry):
 
 
 Entry = Annotated[
-    Start | Parameters | Metrics | Tags | Dataset | Files | Reuse | Register | End,
+    Start | Parameters | Metrics | Tags | Dataset | Files | Reuse | Register | Move | End,
     Field(discriminator="kind"),
 ]
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)

@@ -55,6 +55,11 @@ class Place:
     experiment: str
 
     @property
+    def is_used(self) -> bool:
+        """Whether anything may be on record there."""
+        return not self.is_local or Path(self.uri.removeprefix("sqlite:///")).exists()
+
+    @property
     def is_local(self) -> bool:
         """Whether it is the default store in the work folder."""
         return self.artifacts is not None

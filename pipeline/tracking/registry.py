@@ -48,6 +48,30 @@ def register(client: MlflowClient, run_id: str, entry: journal.Register) -> None
         client.set_registered_model_alias(NAME, alias, made.version)
 
 
+def move(client: MlflowClient, entry: journal.Move) -> None:
+    """Makes registered content a further version, under the number it is now served by, once.
+
+    Raises:
+      MlflowException: when MLflow does not answer, or knows no such content.
+    """
+    tags = {**entry.tags, DIGEST_TAG: entry.digest, SERVED_TAG: str(entry.version)}
+    made = _found(client, tags)
+    if made is None:
+        alike = [
+            one
+            for one in client.search_model_versions(f"name='{NAME}'")
+            if one.tags.get(DIGEST_TAG) == entry.digest
+        ]
+        if not alike:
+            raise MlflowException.invalid_parameter_value(
+                f"no version of {NAME} has the content of {entry.digest[:16]}"
+            )
+        made = client.create_model_version(
+            NAME, str(alike[0].source), alike[0].run_id, tags=alike[0].tags | tags
+        )
+    client.set_registered_model_alias(NAME, CHAMPION, made.version)
+
+
 def _found(client: MlflowClient, tags: Mapping[str, str]) -> ModelVersion | None:
     """The version that was made of this content under this number before, if any."""
     wanted = [(key, tags.get(key)) for key in (SERVED_TAG, DIGEST_TAG)]

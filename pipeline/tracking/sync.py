@@ -48,6 +48,30 @@ def deliver(place: Place) -> tuple[int, list[str]]:
     return count, refused
 
 
+def told(place: Place, name: str, entry: journal.Entry) -> str:
+    """Records one entry that no run makes, now or, if MLflow does not answer, later.
+
+    Args:
+      place: where MLflow is.
+      name: of its journal.
+      entry: what is recorded.
+
+    Returns:
+      What the user should know of that, or "".
+    """
+    book = journal.Journal(place.journals / f"{name}{journal.SUFFIX}")
+    book.write(entry)
+    book.close()
+    going = delivery.Delivery(book.path, place)
+    try:
+        going.go_on()
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0]
+        return f"MLflow does not answer ({reason}): tell it later with `agegender runs sync`"
+    going.forget()
+    return f"MLflow: {going.refused[0]}" if going.refused else ""
+
+
 def waiting(place: Place) -> list[Waiting]:
     """The journals there are, with how much of each is still to be delivered."""
     return [Waiting(path, delivery.undelivered(path)) for path in _journals(place) if path.exists()]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,6 +97,21 @@ def states(workdir: Path) -> dict[str, str]:
 
 def executed(workdir: Path) -> set[str]:
     return {name for name, state in states(workdir).items() if state != "CACHED"}
+
+
+def agegender(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Another command than run."""
+    asked = [sys.executable, "-m", "pipeline", *arguments]
+    environment = os.environ | {"COLUMNS": "80", "NO_COLOR": "1"}
+    return subprocess.run(asked, capture_output=True, text=True, env=environment)
+
+
+def explained(workdir: Path, *version: str) -> dict[str, Any]:
+    """What `agegender explain` knows of a version, the newest if none is given."""
+    done = agegender("explain", *version, "--workdir", str(workdir), "--json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +281,32 @@ def test_the_published_model_answers(first: tuple[Path, str], faces: Path) -> No
     np.testing.assert_allclose(alone[features.OUT_AGE], age[:1], atol=1e-3)
 
 
+def test_the_published_version_can_be_explained(first: tuple[Path, str], faces: Path) -> None:
+    found = explained(first[0], "1")
+    assert (found["data"]["source"], found["data"]["used"]) == (str(faces), USED)
+    assert found["data"]["reasons"]["label_conflict"] == 2
+    assert sum(found["data"]["splits"].values()) == USED
+    assert found["data"]["gate"]["passed"]
+    assert found["standing"]["row"]["rank"] == 1
+    assert found["calibration"]["gender"]["temperature"] > 0
+    assert found["check"]["passed"]
+    for training in found["models"]:
+        assert training["hyperparameters_from"] == "checked in"
+        assert training["hyperparameters"]["epochs"] == 2
+        assert training["seconds"] > 0
+    traces = {trace["node"]: trace for trace in found["traces"]}
+    assert {trace["run"] for trace in traces.values()} == {found["origin"]["publication"]["run"]}
+    assert all(
+        artifact["kept"] for one in traces.values() for artifact in one["artifacts"].values()
+    )
+    ours = {name for name, trace in traces.items() if trace["code_fingerprint"]}
+    assert {"FaceExampleGen", "Transform", "Selector", "ServableCheck", "Publisher"} < ours
+    assert {f"Evaluator_{found['candidate']}", "DataGate"} < ours
+    said = agegender("explain", "1", "--workdir", str(first[0])).stdout
+    assert max(map(len, said.splitlines())) <= 80
+    assert f"{USED} used, {REJECTED} rejected" in said
+
+
 def test_later_runs_reuse_all_but_what_looks_at_the_world(
     first: tuple[Path, str], faces: Path
 ) -> None:
@@ -412,6 +454,37 @@ def test_what_a_search_found_is_on_record_and_trained_with(
     assert tracked.curve(first[0], tried[0], "epoch/val_score") == [1]
 
 
+@pytest.fixture(scope="module")
+def rolled_back(first: tuple[Path, str], tuned: str) -> tuple[int, int]:
+    """The version that was served after the search, and the one that a rollback put above it."""
+    assert "Published version" in tuned
+    model_dir = first[0] / "serving" / features.MODEL_NAME
+    before = versions.list_versions(model_dir)[-1]
+    done = agegender("rollback", "--workdir", str(first[0]), "--reason", "a drill")
+    assert done.returncode == 0, done.stderr
+    return before, versions.list_versions(model_dir)[-1]
+
+
+def test_a_rollback_is_explained_by_the_run_whose_content_it_is(
+    first: tuple[Path, str], rolled_back: tuple[int, int]
+) -> None:
+    searched, again = (explained(first[0], str(version)) for version in rolled_back)
+    assert rolled_back[1] == rolled_back[0] + 1
+    (done,) = again["origin"]["rollbacks"]
+    assert (done["version"], done["why"]) == (rolled_back[1], "a drill")
+    content = again["origin"]["publication"]
+    assert (content["version"], content["content_digest"]) == (
+        done["source_version"],
+        done["content_digest"],
+    )
+    assert again["models"][0]["hyperparameters_from"] == "checked in"
+    (training,) = searched["models"]
+    assert training["hyperparameters_from"].startswith("tuned: trial ")
+    assert training["search"]["row"]["number"] == training["search"]["trial"]
+    runs = {trace["node"]: trace["run"] for trace in searched["traces"]}
+    assert runs["Publisher"] == runs["Trainer_multitask_cnn"] != runs["Transform"]
+
+
 @pytest.mark.slow
 def test_a_killed_search_goes_on_with_its_finished_trials(faces: Path, tmp_path: Path) -> None:
     workdir = tmp_path / "work"
@@ -442,13 +515,18 @@ def test_a_killed_search_goes_on_with_its_finished_trials(faces: Path, tmp_path:
 
 
 def test_no_candidate_passes_and_nothing_is_published(
-    faces: Path, first: tuple[Path, str], tuned: str
+    faces: Path, first: tuple[Path, str], tuned: str, rolled_back: tuple[int, int]
 ) -> None:
     before = versions.list_versions(first[0] / "serving" / features.MODEL_NAME)
     done = run(faces, first[0], **TUNED | {"thresholds__max_age_mae": "0.01"})
     assert done.returncode == 3
-    # Other thresholds are no other search, and no other training.
-    assert not {"Tuner_multitask_cnn", "Trainer_multitask_cnn"} & executed(first[0])
+    # Other thresholds are no other search, and no other training; nor is a rollback, which is seen.
+    ran = executed(first[0])
+    assert not {"Tuner_multitask_cnn", "Trainer_multitask_cnn"} & ran
+    assert "Champion" in ran
+    champion = record.node(record.open_store(first[0] / "metadata.db"), "Champion")
+    assert champion
+    assert champion.outputs["model"].properties["champion_version"] == rolled_back[1]
     found = next(line for line in tuned.splitlines() if line.startswith("Tuning "))
     assert found in done.stdout
     assert "is above 0.01" in done.stdout

@@ -18,7 +18,8 @@ def agegender(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["run"], ["doctor"], ["tuning"], ["data"], ["data", "inspect"]]
+    "command",
+    [[], ["run"], ["doctor"], ["tuning"], ["explain"], ["rollback"], ["data"], ["data", "inspect"]],
 )
 def test_help_imports_nothing_heavy(command: list[str]) -> None:
     code = (
@@ -46,6 +47,9 @@ def test_help_imports_nothing_heavy(command: list[str]) -> None:
         (["run", "--reason", "why not"], 2, "--accept-data"),
         (["tuning"], 1, "nothing was tuned here"),
         (["data", "report"], 1, "no run has judged data"),
+        (["explain"], 1, "nothing is on record"),
+        (["rollback"], 2, "--reason"),
+        (["rollback", "--reason", "why not"], 1, "nothing is on record"),
         (["bake"], 2, "bake"),
     ],
 )

@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 from mlflow.tracking import MlflowClient
 
-from pipeline.tracking import delivery, journal, place, registry
+from pipeline.tracking import delivery, journal, place, registry, sync
 from pipeline.tracking.place import Place, Tracking
+from serving.versions import content_digest
 from tests.components.servable_check import servables
 
 PICTURES = [servables.picture(grey) for grey in (20, 90, 200)]
@@ -87,6 +88,33 @@ def test_a_published_model_is_loaded_by_its_alias_and_answers_as_the_servable(
     assert len(model.predict(str(files[0]))) == 1
     assert model.metadata.signature.outputs.input_names() == sorted(direct)
     assert model.input_example is not None
+
+
+def test_content_that_is_served_again_is_a_version_again_and_the_champion(
+    where: Place, tmp_path: Path
+) -> None:
+    first = servables.export(tmp_path / "first")
+    published(where, first, 1)
+    second = servables.export(tmp_path / "second", lambda out: out | {"age": out["age"] / 2})
+    published(where, second, 2)
+    entry = journal.Move(
+        record="rollback-1", digest=content_digest(first), version=3, tags={"reason": "bad days"}
+    )
+    for _ in range(2):
+        assert sync.told(where, "rollback", entry) == ""
+    client = MlflowClient(where.uri, where.uri)
+    assert len(client.search_model_versions(f"name='{registry.NAME}'")) == 3
+    champion = client.get_model_version_by_alias(registry.NAME, "champion")
+    assert champion.tags["served_version"] == "3"
+    assert champion.tags["reason"] == "bad days"
+    assert champion.tags["candidate"] == "multitask"
+    sources = {
+        one.tags["served_version"]: one.source
+        for one in client.search_model_versions(f"name='{registry.NAME}'")
+    }
+    assert champion.source == sources["1"] != sources["2"]
+    unknown = entry.model_copy(update={"digest": "0" * 64})
+    assert "no version of agegender has the content" in sync.told(where, "rollback", unknown)
 
 
 def test_a_servable_that_is_gone_is_refused_in_one_line(where: Place, tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
             tuning_dir=str(workdir / tuning.FOLDER),
             accept_reason=accept_reason,
             accepted_by=getpass.getuser() if accept_reason else "",
+            commit=fingerprints.of_checkout(),
         ),
     )
     names = [node.id for node in pipeline.components]

@@ -26,10 +26,12 @@ def data(known: Known) -> Section:
     ledger = known.ledger
     source = "faces drawn by agegender itself" if known.is_drawn else known.about.source
     used = ledger.used.total()
+    became = f"all {counted(used, 'file')} were used"
+    if ledger.rejected:
+        became = f"of {counted(ledger.found, 'file')} {count(used)} were used"
     blocks: list[Block] = [
         Text(
-            f"Source: {source}. Of {counted(ledger.found, 'file')} {count(used)} were used and "
-            f"{count(ledger.rejected.total())} were not. The splits follow from the pixels: equal "
+            f"Source: {source}; {became}. The splits follow from the pixels: equal "
             "pictures never lie in two."
         )
     ]

@@ -56,8 +56,8 @@ def overall(known: Known) -> Section:
     ]
     blocks: list[Block] = [
         Text(
-            f"On the {count(known.faces)} test faces, which nothing was learned or chosen by "
-            f"before. Beside them what was to beat: the {other}."
+            f"On the {count(known.faces)} test faces, which nothing was learned from and no "
+            f"candidate was ranked by. Beside them what was to beat: the {other}."
         ),
         Table(
             f"Figures of {counted(known.faces, 'test face')}",
@@ -127,7 +127,7 @@ def _slices(known: Known, dimension: str, title: str) -> Table:
         )
         for name in along(slices, dimension)
     ]
-    head = (dimension.replace("_", " "), "faces", "age MAE", "95%", "gender right", "95%")
+    head = ("group", "faces", "age MAE", "95%", "gender right", "95%")
     return Table(title, head, rows)
 
 

@@ -15,6 +15,11 @@ _FROM_SCRATCH: Mapping[str, str] = {
     "age_cnn": "a convolutional network that answers age, trained from scratch",
     "multitask_cnn": "one convolutional network that answers both, trained from scratch",
 }
+# Why they are: see components.selector.slices.SliceLimits.
+_HARD: Mapping[str, str] = {
+    features.AGE_GROUPS[0]: "whose gender is hard to see for anyone",
+    features.AGE_GROUPS[-1]: "as errors grow with age",
+}
 _ANSWER_UNITS: Mapping[str, str] = {
     features.OUT_AGE: f"years, {features.MIN_AGE} to {features.MAX_AGE}, a number",
     features.OUT_AGE_LOW: "years, a number: where the answered range of ages begins",
@@ -41,7 +46,7 @@ def what_it_is(known: Known) -> Section:
             "a second in batches",
         ),
         ("Version", _version(known)),
-        ("Card of", f"{known.date:%Y-%m-%d}"),
+        ("Written on", f"{known.date:%Y-%m-%d}"),
         ("Content digest", known.digest),
     ]
     groups = ", ".join(age_groups.GROUPS[known.about.age_groups])
@@ -51,7 +56,7 @@ def what_it_is(known: Known) -> Section:
         [
             Text(
                 "A TensorFlow SavedModel that answers, for a photograph of one face, how old the "
-                "person looks and whether as a woman or a man."
+                "person looks, and whether like a woman or like a man."
             ),
             Terms(facts),
             Text(
@@ -59,9 +64,9 @@ def what_it_is(known: Known) -> Section:
                 "is: the same model may be served again later, under a higher version number."
             ),
             Text(
-                f"Takes {features.INPUT_IMAGE_BYTES}: encoded JPEG, PNG or GIF files, one or more, as "
-                f"raw bytes (signature {features.SIGNATURE_DEFAULT}). The face upright, centred, "
-                "with a margin, as in the data. Answers, for each:"
+                f"Takes {features.INPUT_IMAGE_BYTES}: encoded JPEG, PNG or GIF files, one or more, "
+                f"as raw bytes (signature {features.SIGNATURE_DEFAULT}). The face upright, "
+                "centred, with a margin, as in the data. Answers, for each:"
             ),
             Points([*answers, f"{features.OUT_AGE_GROUP}: one of {groups}, a text"]),
         ],
@@ -124,8 +129,11 @@ def what_it_is_for(known: Known) -> Section:
             Text("Limits:"),
             Points(
                 [
-                    "Gender is female or male because the labels are; nobody else is in the data.",
+                    "Gender is answered as female or male because the labels know no other: for "
+                    "some people both are wrong.",
                     "Ages in the data are noisy labels, and so are those it is measured against.",
+                    "Race labels are the data's own; nothing is learned from them, they tell who "
+                    "is served worse.",
                     *(_group_line(name, figures) for name, figures in known.hardest.items()),
                     f"All ages: {_line(known.row['test'])}, of {count(known.faces)} test faces.",
                     f"Data: {licence}",
@@ -137,9 +145,9 @@ def what_it_is_for(known: Known) -> Section:
 
 def _group_line(group: str, figures: Mapping[str, Any]) -> str:
     if not figures:
-        return f"Ages {group}, among the hardest: no test face, so nothing is known of them."
+        return f"Ages {group}, {_HARD[group]}: no test face, so nothing is known of them."
     return (
-        f"Ages {group}, among the hardest: {_line(figures)}, of "
+        f"Ages {group}, {_HARD[group]}: {_line(figures)}, of "
         f"{counted(figures['examples'], 'test face')}."
     )
 

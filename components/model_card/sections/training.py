@@ -9,6 +9,13 @@ from components.model_card.blocks import Block, Code, Section, Terms, Text
 from components.model_card.known import Known
 from components.model_card.sections.pictures import pictures
 from components.selector.tables import NONE, Table
+from trainer import names
+
+# Settings that say nothing of a model without a backbone, and of one with it.
+_UNUSED = {
+    False: ("transfer.",),
+    True: ("architecture.widths", "architecture.depth", "architecture.kernel_size"),
+}
 
 
 def training(known: Known) -> Section:
@@ -40,7 +47,14 @@ def _facts(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _hyperparameters(known: Known) -> Table:
-    columns = {name: dict(_flat(one["hyperparameters"])) for name, one in known.trainings.items()}
+    columns = {
+        name: {
+            key: value
+            for key, value in _flat(one["hyperparameters"])
+            if not key.startswith(_UNUSED[bool(names.backbone(name))])
+        }
+        for name, one in known.trainings.items()
+    }
     keys = dict.fromkeys(key for column in columns.values() for key in column)
     rows = [(key, *(column.get(key, NONE) for column in columns.values())) for key in keys]
     return Table("Hyperparameters", ("setting", *columns), rows)

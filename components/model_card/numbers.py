@@ -36,8 +36,11 @@ def interval(figures: Figures, name: str) -> tuple[float, float] | None:
 
 
 def ends(found: tuple[float, float] | None, form: str) -> str:
-    """An interval such as "4.91-5.27" or "92.1%-93.4%"."""
-    return NONE if found is None else "-".join(form.format(end) for end in found)
+    """An interval such as "4.91-5.27" or "92.1-93.4%"."""
+    if found is None:
+        return NONE
+    low, high = map(form.format, found)
+    return f"{low.removesuffix('%')}-{high}"
 
 
 def with_interval(figures: Figures, name: str, form: str) -> str:

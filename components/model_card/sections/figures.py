@@ -8,6 +8,7 @@ from components.model_card.known import Known
 from components.model_card.numbers import SHARE, YEARS, count, counted, ends, interval
 from components.model_card.sections.pictures import pictures
 from components.selector import tables
+from components.selector.logic import CONSTANT_VERSION
 from components.selector.slices import AGE_MAE, GENDER_ACCURACY, along, words
 from components.selector.tables import Table, number
 
@@ -44,7 +45,8 @@ _PICTURES: Mapping[str, tuple[str, str]] = {
 def overall(known: Known) -> Section:
     """All figures of the test faces with intervals, beside what is to beat; thresholds."""
     test, champion = known.row["test"], known.board["champion"]
-    other = "constant predictor" if champion["version"] == 0 else champion["name"]
+    is_constant = champion["version"] == CONSTANT_VERSION
+    other = "constant predictor" if is_constant else champion["name"]
     rows = [
         (
             name,
@@ -57,7 +59,7 @@ def overall(known: Known) -> Section:
     blocks: list[Block] = [
         Text(
             f"On the {count(known.faces)} test faces, which nothing was learned from and no "
-            f"candidate was ranked by. Beside them what was to beat: the {other}."
+            f"candidate was ranked by. Beside them what was to beat: {'the ' * is_constant}{other}."
         ),
         Table(
             f"Figures of {counted(known.faces, 'test face')}",

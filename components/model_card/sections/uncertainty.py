@@ -43,8 +43,8 @@ def uncertainty(known: Known) -> Section:
                 "The female probability was divided by a temperature of "
                 f"{gender['temperature']:.2f} (its logit), fitted on "
                 f"{counted(gender['faces'], 'face')} of split calib. That "
-                f"took their calibration error (ECE) from {gender['ece_before']:.3f} to "
-                f"{gender['ece_after']:.3f} and their log loss from "
+                f"took the calibration error (ECE) of these faces from "
+                f"{gender['ece_before']:.3f} to {gender['ece_after']:.3f} and their log loss from "
                 f"{gender['log_loss_before']:.3f} to {gender['log_loss_after']:.3f}."
             )
         )

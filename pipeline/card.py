@@ -14,8 +14,6 @@ from pipeline.errors import UserError
 from pipeline.record import NodeRun, open_store, runs_of
 from serving.versions import content_digest, list_versions
 
-DIGEST_PROPERTY = "content_digest"
-
 
 def run_card(workdir: Path, version: int | None, as_markdown: bool, html: Path | None) -> int:
     """Says where a card is, prints it, or writes its page; returns the exit code.
@@ -52,15 +50,22 @@ def _folder(workdir: Path, version: int | None) -> Path:
         raise UserError(f"{workdir}: no run has written a model card here; run agegender run first")
     if version is not None:
         digest = _digest(_model_dir(runs_of(store, "Publisher")), version)
-        # The card that was written as it was published, before any that speak of another try.
-        cards = [c for c in cards if c.outputs["card"].properties.get(DIGEST_PROPERTY) == digest]
-        cards.sort(key=lambda c: not c.outputs["card"].properties.get("published"))
+        cards = [card for card in cards if _said(card).get("content_digest") == digest]
+        # The same model may have been tried, or served under another number, before.
+        cards.sort(
+            key=lambda card: (_said(card).get("version") != version, not _said(card)["published"])
+        )
         if not cards:
             raise UserError(f"version {version}: no run in {workdir} has written a card of it")
     folder = cards[0].outputs["card"].path
     if not (folder / page.FILE).exists():
         raise UserError(f"{folder}: its card is gone: run agegender run again")
     return folder
+
+
+def _said(card: NodeRun) -> Mapping[str, Any]:
+    """The custom properties of a card: see ModelCard."""
+    return card.outputs["card"].properties
 
 
 def _digest(model_dir: Path, version: int) -> str:

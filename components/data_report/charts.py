@@ -52,7 +52,7 @@ def ages(faces: AgesByGender) -> str:
             name = features.GENDERS[gender]
             axes.bar(_years(), heights, width=0.8, color=_SERIES[gender], label=name)
         axes.axhline(0, color=_INK, linewidth=0.6)
-        axes.legend()
+        axes.legend(loc="upper right")
         _age_axis(axes)
 
     return _svg("ages", _WIDE, draw)
@@ -68,7 +68,7 @@ def bars(name: str, labels: Sequence[str], faces: Mapping[tuple[str, int], int])
             title = features.GENDERS[gender]
             axes.bar(places, heights, width=0.38, color=_SERIES[gender], label=title)
         axes.set_xticks(range(len(labels)), labels)
-        axes.legend()
+        axes.legend(loc="upper right")
         _face_axis(axes)
 
     return _svg(name, _WIDE, draw)

@@ -18,7 +18,7 @@ def agegender(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["run"], ["doctor"], ["tuning"], ["data"], ["data", "inspect"]]
+    "command", [[], ["run"], ["doctor"], ["tuning"], ["card"], ["data"], ["data", "inspect"]]
 )
 def test_help_imports_nothing_heavy(command: list[str]) -> None:
     code = (
@@ -45,6 +45,9 @@ def test_help_imports_nothing_heavy(command: list[str]) -> None:
         (["run", "--accept-data"], 2, "--reason"),
         (["run", "--reason", "why not"], 2, "--accept-data"),
         (["tuning"], 1, "nothing was tuned here"),
+        (["card"], 1, "no run has written a model card here"),
+        (["card", "3"], 1, "no run has written a model card here"),
+        (["card", "--markdown", "--html", "card.html"], 2, "do not go together"),
         (["data", "report"], 1, "no run has judged data"),
         (["bake"], 2, "bake"),
     ],

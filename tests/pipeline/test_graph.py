@@ -118,6 +118,22 @@ def test_no_model_is_published_unchecked() -> None:
     assert "model" not in published  # only what was checked, out of the InfraBlessing
 
 
+def test_the_card_is_told_of_every_candidate_and_of_what_became_of_the_winner() -> None:
+    loaded = settings.load("sample", {}, ["candidates=[specialists, multitask]"])
+    made = graph.create_pipeline(loaded, bindings(commit="abc"))
+    nodes = {n.id: n for n in made.components}
+    fed, judged = nodes["ModelCard"].inputs, nodes["Selector"].inputs
+    for candidate in loaded.candidates:
+        for kind in ("model_run", "report"):
+            assert fed[f"{kind}_{candidate}"] == judged[f"{kind}_{candidate}"]
+    assert fed["model"].producer_component_id == "Selector"
+    assert fed["pushed_model"].producer_component_id == "Publisher"
+    about = json.loads(nodes["ModelCard"].exec_properties["about"])
+    assert about["commit"] == "abc"
+    assert about["source"] == ""  # drawn faces, wherever they were drawn to
+    assert "'candidates=[specialists, multitask]'" in about["command"]
+
+
 def test_nothing_learns_from_data_before_the_gate_has_let_them_pass() -> None:
     behind = {node.id for node in draw_graph.nodes() if "DataGate" in ancestors(node)}
     assert behind | JUDGING == {node.id for node in draw_graph.nodes()}

@@ -67,8 +67,8 @@ def overall(known: Known) -> Section:
             rows,
         ),
         Text(
-            "MAE: the mean absolute error. 95%: where the figure would lie, 95 times in 100, were "
-            "other faces of the same kind drawn; by the standard error, of shares by Wilson's "
+            "MAE: the mean absolute error. 95%: a range made so that 95 in 100 such ranges hold the "
+            "figure of all faces of the kind; by the standard error, of shares by Wilson's "
             "method; - where none was worked out."
         ),
     ]
@@ -141,18 +141,18 @@ def _worst(known: Known, dimensions: Mapping[str, tuple[str, str]]) -> Iterator[
         if worst := found.get(AGE_MAE):
             said.append(
                 f"ages are furthest off for {words(worst['slice'])}: MAE {worst['value']:.2f} "
-                f"years of {counted(worst['examples'], 'face')}, {worst['gap']:.2f} times that of "
-                f"all{_at_most(worst['limit'], '{:g} times')}"
+                f"years of {counted(worst['examples'], 'face')} against {worst['overall']:.2f} of "
+                f"all, {worst['gap']:.2f} times as much{_allowed(worst['limit'], '{:g} times')}"
             )
         if worst := found.get(GENDER_ACCURACY):
             said.append(
                 f"gender is wrong most often for {words(worst['slice'])}: right for "
-                f"{worst['value']:.1%} of {counted(worst['examples'], 'face')}, "
-                f"{100 * worst['gap']:.1f} points below all{_at_most(worst['limit'], '{:.0%}')}"
+                f"{worst['value']:.1%} of {counted(worst['examples'], 'face')} against "
+                f"{worst['overall']:.1%} of all{_allowed(worst['limit'], 'a drop of {:g}')}"
             )
         if said:
             yield f"Of the {called}, {'; '.join(said)}."
 
 
-def _at_most(limit: float | None, form: str) -> str:
+def _allowed(limit: float | None, form: str) -> str:
     return "" if limit is None else f" ({form.format(limit)} allowed)"

@@ -67,7 +67,7 @@ def overall(known: Known) -> Section:
             rows,
         ),
         Text(
-            "MAE: the mean absolute error. 95%: a range made so that 95 in 100 such ranges hold the "
+            "MAE: the mean absolute error. 95%: a range made so that 95 in 100 such hold the "
             "figure of all faces of the kind; by the standard error, of shares by Wilson's "
             "method; - where none was worked out."
         ),
@@ -142,17 +142,17 @@ def _worst(known: Known, dimensions: Mapping[str, tuple[str, str]]) -> Iterator[
             said.append(
                 f"ages are furthest off for {words(worst['slice'])}: MAE {worst['value']:.2f} "
                 f"years of {counted(worst['examples'], 'face')} against {worst['overall']:.2f} of "
-                f"all, {worst['gap']:.2f} times as much{_allowed(worst['limit'], '{:g} times')}"
+                f"all, {worst['gap']:.2f} times as much{_allowed(worst['limit'], 1, 'times')}"
             )
         if worst := found.get(GENDER_ACCURACY):
             said.append(
                 f"gender is wrong most often for {words(worst['slice'])}: right for "
                 f"{worst['value']:.1%} of {counted(worst['examples'], 'face')} against "
-                f"{worst['overall']:.1%} of all{_allowed(worst['limit'], 'a drop of {:g}')}"
+                f"{worst['overall']:.1%} of all{_allowed(worst['limit'], 100, 'points less')}"
             )
         if said:
             yield f"Of the {called}, {'; '.join(said)}."
 
 
-def _allowed(limit: float | None, form: str) -> str:
-    return "" if limit is None else f" ({form.format(limit)} allowed)"
+def _allowed(limit: float | None, scale: float, unit: str) -> str:
+    return "" if limit is None else f" ({scale * limit:g} {unit} allowed)"

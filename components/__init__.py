@@ -13,6 +13,8 @@ _HOMES = {
     "DataVerdict": "components.artifacts",
     "DataApproval": "components.artifacts",
     "ModelFindings": "components.artifacts",
+    # The component of this name is in components.model_card.component.
+    "ModelCard": "components.artifacts",
     "FaceExampleGen": "components.face_example_gen.component",
     "Baseline": "components.baseline.component",
     "DataReport": "components.data_report.component",

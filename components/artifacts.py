@@ -35,3 +35,9 @@ class ModelFindings(Artifact):
     """`report.json`, its pictures, `answers.jsonl.gz`: see `components.model_report.report`."""
 
     TYPE_NAME = "components.ModelFindings"
+
+
+class ModelCard(Artifact):
+    """`card.html` and `card.md`: what people should know of a model before they use it."""
+
+    TYPE_NAME = "components.ModelCard"

@@ -223,6 +223,25 @@ def rollback(
     raise typer.Exit(run_rollback(workdir or Path("work"), version, reason, serving_dir))
 
 
+@app.command()
+def card(
+    version: Annotated[
+        int | None, typer.Argument(help="A served version; without it, the last run's model.")
+    ] = None,
+    workdir: Workdir = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print it as Markdown.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write its page here, pictures and all.")
+    ] = None,
+) -> None:
+    """Show where the model card is: what it is for, how good it is, and for whom."""
+    from pipeline.card import run_card
+
+    if markdown and html:
+        raise UserError("--markdown and --html do not go together", EXIT_USAGE)
+    raise typer.Exit(run_card(workdir or Path("work"), version, markdown, html))
+
+
 @data.command()
 def sample(
     directory: Annotated[Path, typer.Argument(help="Where to; made if missing.")],

@@ -1,7 +1,8 @@
-"""Digests of our own source code, so that a changed module runs its nodes again."""
+"""Digests of our own source code, so that a changed module runs its nodes again; its commit."""
 
 import hashlib
 import importlib.util
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -27,6 +28,22 @@ def of_code(modules: Iterable[str]) -> str:
         for name, path in _sources(module):
             digest.update(f"{name}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def of_checkout() -> str:
+    """The commit of our code, with "-dirty" behind it when it was changed since.
+
+    Empty where that is not known: without git, or for code that was installed.
+    """
+    root = Path(__file__).parent.parent
+    if not (root / ".git").exists():
+        return ""
+    describe = ("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
+    try:
+        said = subprocess.run(describe, cwd=root, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return said.stdout.strip() if said.returncode == 0 else ""
 
 
 def _sources(module: str) -> list[tuple[str, Path]]:

@@ -23,6 +23,8 @@ from components.data_gate.component import DataGate
 from components.data_report.component import DataReport
 from components.ensemble.component import Ensemble
 from components.face_example_gen.component import FaceExampleGen
+from components.model_card.component import ModelCard
+from components.model_card.known import About
 from components.model_report.component import ModelReport
 from components.publisher.component import Publisher
 from components.selector.component import Judged, Selector
@@ -30,7 +32,7 @@ from components.selector.logic import Thresholds
 from components.servable_check.component import ServableCheck
 from components.specialist_pair.component import SpecialistPair
 from components.tuner.component import Tuner
-from pipeline import evaluation, validation
+from pipeline import evaluation, reproduce, validation
 from pipeline.settings import Settings
 from schema import features
 from trainer.names import TrainedModel
@@ -97,6 +99,20 @@ CODE: Mapping[str, tuple[str, ...]] = {
     ),
     "ServableCheck": ("components.servable_check", "schema.age_groups", "schema.features"),
     "Publisher": ("components.publisher", "serving.versions"),
+    "ModelCard": (
+        "components.data_report.charts",
+        "components.data_report.measures",
+        "components.data_report.verdict",
+        "components.face_example_gen.ledger",
+        "components.face_example_gen.rejects",
+        "components.model_card",
+        "components.model_report.report",
+        "components.selector",
+        "schema.age_groups",
+        "schema.features",
+        "serving.versions",
+        "trainer.names",
+    ),
 }
 
 
@@ -118,6 +134,7 @@ class Bindings:
       tuning_dir: where searches for hyperparameters are kept, to go on with.
       accept_reason: why the data are accepted whatever the verdict on them; "" when they are not.
       accepted_by: who says so.
+      commit: of the code that runs, "" where it is not known.
     """
 
     pipeline_root: str
@@ -133,6 +150,7 @@ class Bindings:
     tuning_dir: str = ""
     accept_reason: str = ""
     accepted_by: str = ""
+    commit: str = ""
 
 
 def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
@@ -150,7 +168,7 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
     statistics = StatisticsGen(
         examples=examples.outputs["examples"], schema=schema.outputs["schema"]
     )
-    judging, gate = _judging(settings, bound, examples, schema, statistics)
+    judging, data_report, gate = _judging(settings, bound, examples, schema, statistics)
     transform = _transform(settings, bound, examples.outputs["examples"], schema.outputs["schema"])
     # All that learns from the data or is measured on them comes after Transform.
     transform.add_upstream_node(gate)
@@ -219,10 +237,26 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         serving_state=bound.serving_state,
         code_fingerprint=bound.code["Publisher"],
     )
+    # After Publisher, which alone knows what became of the model and under which number.
+    card = ModelCard(
+        candidates=judged,
+        leaderboard=selector.outputs["leaderboard"],
+        model=selector.outputs["model"],
+        pushed_model=publisher.outputs["pushed_model"],
+        rejects=examples.outputs["rejects"],
+        verdict=data_report.outputs["verdict"],
+        about=About(
+            source=reproduce.source_name(settings),
+            command=reproduce.command(settings, bound.accept_reason),
+            commit=bound.commit,
+            age_groups=settings.age_groups,
+        ),
+        code_fingerprint=bound.code["ModelCard"],
+    )
     return Pipeline(
         pipeline_name=PIPELINE_NAME,
         pipeline_root=bound.pipeline_root,
-        components=[*nodes, selector, check, publisher],
+        components=[*nodes, selector, check, publisher, card],
         enable_cache=True,
         beam_pipeline_args=list(settings.beam_args),
     )
@@ -234,8 +268,8 @@ def _judging(
     examples: FaceExampleGen,
     schema: ImportSchemaGen,
     statistics: StatisticsGen,
-) -> tuple[list[BaseNode], DataGate]:
-    """The nodes that judge the data; the last of them is the gate."""
+) -> tuple[list[BaseNode], DataReport, DataGate]:
+    """The nodes that judge the data, and among them the report and the gate."""
     measured = statistics.outputs["statistics"]
     validator = ExampleValidator(statistics=measured, schema=schema.outputs["schema"])
     baseline = Baseline(
@@ -281,7 +315,7 @@ def _judging(
         accepted_by=bound.accepted_by,
         code_fingerprint=bound.code["DataGate"],
     )
-    return [validator, baseline, splits, drift, report, gate], gate
+    return [validator, baseline, splits, drift, report, gate], report, gate
 
 
 def _transform(

@@ -136,7 +136,8 @@ def lineage(store: MetadataStore, model_dir: Path, version: int) -> Lineage:
     selector = steps["Selector"]
     candidate = _candidate(selector)
     source = walk.maker_among(steps, selector.inputs[f"model_{candidate}"])
-    parts = [source.inputs[k] for k in ("gender_model_run", "age_model_run") if k in source.inputs]
+    # Of SpecialistPair and Ensemble, which join what several Trainers made.
+    parts = [fed for key, fed in source.inputs.items() if "model_run" in key]
     trainers = [walk.maker_among(steps, part) for part in parts] or [source]
     return Lineage(
         version=version,

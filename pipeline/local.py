@@ -107,6 +107,7 @@ def _pipeline(
             tuning_dir=str(workdir / tuning.FOLDER),
             accept_reason=accept_reason,
             accepted_by=getpass.getuser() if accept_reason else "",
+            commit=fingerprints.of_checkout(),
         ),
     )
 

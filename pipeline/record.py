@@ -27,6 +27,7 @@ _PLAIN = {
     "accept_reason": "a person accepted the data",
     "default_slice_config": "other limits of divergence",
     "serving_state": "another version is served",
+    "commit": "another commit",
 }
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from components.face_example_gen import ledger
+from components.model_card.page import FILE as CARD_FILE
 from components.selector import page
 from components.selector.leaderboard import FILE
 from pipeline import data_report, outcome, tuning
@@ -52,6 +53,9 @@ def show(
         _figures(console, json.loads((leaderboard / FILE).read_text()))
         pictures = near(leaderboard / page.FILE)
         console.print(f"Leaderboard with pictures: {pictures}", soft_wrap=True, markup=False)
+    if nodes.get("ModelCard") and nodes["ModelCard"].succeeded:
+        card = near(nodes["ModelCard"].outputs["card"].path / CARD_FILE)
+        console.print(f"Model card: {card}", soft_wrap=True, markup=False)
     colour = "green" if ended.served else "red"
     console.print(f"[{colour}]{_capital(ended.sentence)}[/]", soft_wrap=True)
     if ended.served:

@@ -52,10 +52,26 @@ def ages(faces: AgesByGender) -> str:
             name = features.GENDERS[gender]
             axes.bar(_years(), heights, width=0.8, color=_SERIES[gender], label=name)
         axes.axhline(0, color=_INK, linewidth=0.6)
-        axes.legend()
+        axes.legend(loc="upper right")
         _age_axis(axes)
 
     return _svg("ages", _WIDE, draw)
+
+
+def bars(name: str, labels: Sequence[str], faces: Mapping[tuple[str, int], int]) -> str:
+    """Faces by label and gender, women beside men."""
+
+    def draw(axes: Axes) -> None:
+        for gender, shift in ((1, -0.2), (0, 0.2)):
+            heights = [faces.get((label, gender), 0) for label in labels]
+            places = [place + shift for place in range(len(labels))]
+            title = features.GENDERS[gender]
+            axes.bar(places, heights, width=0.38, color=_SERIES[gender], label=title)
+        axes.set_xticks(range(len(labels)), labels)
+        axes.legend(loc="upper right")
+        _face_axis(axes)
+
+    return _svg(name, _WIDE, draw)
 
 
 def before_and_after(before: Counter[int], after: Counter[int]) -> str:
@@ -101,6 +117,10 @@ def _years() -> Sequence[int]:
 def _age_axis(axes: Axes) -> None:
     axes.set_xlim(features.MIN_AGE - 1, features.MAX_AGE + 1)
     axes.set_xlabel("age, years")
+    _face_axis(axes)
+
+
+def _face_axis(axes: Axes) -> None:
     axes.set_ylabel("faces")
     axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda count, _: f"{abs(count):,.0f}"))

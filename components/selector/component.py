@@ -5,7 +5,7 @@ would need only five keys in all, but Kubeflow's compiler takes single channels 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from tfx.dsl.components.base import base_component, executor_spec
@@ -40,7 +40,7 @@ _TYPES: dict[str, type[Artifact]] = {
 
 
 class SelectorSpec(component_spec.ComponentSpec):
-    """What every Selector has; `_spec_for` adds the candidates' inputs."""
+    """What every Selector has; `spec_for` adds the candidates' inputs."""
 
     PARAMETERS = {  # noqa: RUF012
         "candidates": ExecutionParameter(type=str),  # JSON list of names
@@ -86,7 +86,7 @@ class Selector(base_component.BaseComponent):
         }
         if not candidates or len(inputs) < len(candidates) * len(_TYPES):
             raise ValueError(f"candidates need at least one name, none like run_*: {[*candidates]}")
-        spec = _spec_for(candidates)(
+        spec = spec_for(SelectorSpec, candidates, _TYPES)(
             **inputs,
             champion_model=champion_model,
             champion_evaluation=champion_evaluation,
@@ -104,10 +104,15 @@ class Selector(base_component.BaseComponent):
         super().__init__(spec=spec)
 
 
-def _spec_for(candidates: Mapping[str, Judged]) -> type[SelectorSpec]:
+def spec_for(
+    spec: type[component_spec.ComponentSpec],
+    candidates: Iterable[str],
+    kinds: Mapping[str, type[Artifact]],
+) -> type[component_spec.ComponentSpec]:
+    """A spec with an input `<kind>_<candidate>` more for every kind and candidate."""
     inputs = {
         f"{kind}_{name}": ChannelParameter(type=artifact_type)
         for name in candidates
-        for kind, artifact_type in _TYPES.items()
+        for kind, artifact_type in kinds.items()
     }
-    return type("SelectorSpec", (SelectorSpec,), {"INPUTS": SelectorSpec.INPUTS | inputs})
+    return type(spec.__name__, (spec,), {"INPUTS": spec.INPUTS | inputs})

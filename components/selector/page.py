@@ -50,12 +50,13 @@ def _section(content: Content, row: Row, report: Report) -> dict[str, Any]:
         "broken": row.get("failed", []),
         "spoilt": tables.robustness(report.content),
         "pictures": [
-            picture | {"data": _inlined(report, picture["file"])}
+            picture | {"data": inlined(report, picture["file"])}
             for picture in report.content["pictures"]
         ],
     }
 
 
-def _inlined(report: Report, file: str) -> str:
+def inlined(report: Report, file: str) -> str:
+    """A picture of a report as a URL that holds it."""
     encoded = base64.b64encode((report.folder / file).read_bytes()).decode()
     return f"data:image/png;base64,{encoded}"

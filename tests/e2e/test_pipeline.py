@@ -67,6 +67,7 @@ NODES = [
     "Selector",
     "ServableCheck",
     "Publisher",
+    "ModelCard",
 ]
 
 
@@ -307,6 +308,37 @@ def test_the_published_version_can_be_explained(first: tuple[Path, str], faces: 
     assert f"{USED} used, {REJECTED} rejected" in said
 
 
+def card(workdir: Path, *version: str) -> str:
+    asked = [sys.executable, "-m", "pipeline", "card", *version, "--workdir", str(workdir)]
+    done = subprocess.run([*asked, "--markdown"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_published_model_has_its_card(first: tuple[Path, str], tmp_path: Path) -> None:
+    workdir, said = first
+    made = record.node(record.open_store(workdir / "metadata.db"), "ModelCard")
+    assert made
+    artifact = made.outputs["card"]
+    assert f"Model card: {artifact.path / 'card.html'}" in said
+    served = versions.latest(workdir / "serving" / features.MODEL_NAME)
+    assert served
+    assert artifact.properties["content_digest"] == versions.content_digest(served)
+    assert artifact.properties["version"] == 1
+    text = card(workdir)
+    assert text == card(workdir, "1") == (artifact.path / "card.md").read_text(encoding="utf-8")
+    assert "**Published as version 1.**" in text
+    assert f"of {FACES + 4} files {USED} were used" in text
+    assert str(workdir) not in text
+    page = tmp_path / "card.html"
+    asked = [sys.executable, "-m", "pipeline", "card", "--workdir", str(workdir)]
+    subprocess.run([*asked, "--html", str(page)], check=True)
+    assert page.read_bytes() == (artifact.path / "card.html").read_bytes()
+    assert str(workdir) not in page.read_text(encoding="utf-8")
+    missing = subprocess.run([*asked, "7"], capture_output=True, text=True)
+    assert (missing.returncode, "no version 7; there are: 1" in missing.stderr) == (1, True)
+
+
 def test_later_runs_reuse_all_but_what_looks_at_the_world(
     first: tuple[Path, str], faces: Path
 ) -> None:
@@ -315,7 +347,7 @@ def test_later_runs_reuse_all_but_what_looks_at_the_world(
     assert "Already serving version 1" in second.stdout
     world = {
         *("Champion", "Evaluator_champion", "ModelReport_champion"),
-        *("Selector", "ServableCheck", "Publisher"),
+        *("Selector", "ServableCheck", "Publisher", "ModelCard"),
     }
     assert executed(first[0]) == world
     assert "another version is served" in second.stdout
@@ -331,6 +363,7 @@ def test_later_runs_reuse_all_but_what_looks_at_the_world(
     fourth = run(faces, first[0])
     assert fourth.returncode == 0
     assert "Published version 2 at" in fourth.stdout
+    assert "**Published as version 2.**" in card(first[0], "2")
     assert "Trainer_multitask_cnn" not in executed(first[0])
 
 
@@ -530,6 +563,7 @@ def test_no_candidate_passes_and_nothing_is_published(
     found = next(line for line in tuned.splitlines() if line.startswith("Tuning "))
     assert found in done.stdout
     assert "is above 0.01" in done.stdout
+    assert "**Not published: No candidate passed" in card(first[0])
     assert versions.list_versions(first[0] / "serving" / features.MODEL_NAME) == before
 
 

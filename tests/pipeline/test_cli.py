@@ -19,7 +19,10 @@ def agegender(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedP
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["run"], ["doctor"], ["tuning"], ["explain"], ["rollback"], ["data"], ["data", "inspect"]],
+    [
+        *([], ["run"], ["doctor"], ["tuning"], ["explain"], ["rollback"], ["card"]),
+        *(["runs"], ["mlflow"], ["data"], ["data", "inspect"]),
+    ],
 )
 def test_help_imports_nothing_heavy(command: list[str]) -> None:
     code = (
@@ -46,6 +49,9 @@ def test_help_imports_nothing_heavy(command: list[str]) -> None:
         (["run", "--accept-data"], 2, "--reason"),
         (["run", "--reason", "why not"], 2, "--accept-data"),
         (["tuning"], 1, "nothing was tuned here"),
+        (["card"], 1, "no run has written a model card here"),
+        (["card", "3"], 1, "no run has written a model card here"),
+        (["card", "--markdown", "--html", "card.html"], 2, "do not go together"),
         (["data", "report"], 1, "no run has judged data"),
         (["explain"], 1, "nothing is on record"),
         (["rollback"], 2, "--reason"),

@@ -1,3 +1,5 @@
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,6 +31,24 @@ def test_modules_are_not_imported(package: Path) -> None:
     (package / "part.py").write_text("raise RuntimeError\n")
     fingerprints.of_code(["some_package.part"])
     assert "some_package.part" not in sys.modules
+
+
+def test_a_changed_checkout_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprints, "__file__", str(tmp_path / "pipeline" / "fingerprints.py"))
+    assert fingerprints.of_checkout() == ""  # installed, or without a history
+    (tmp_path / "a.py").write_text("")
+
+    def git(*arguments: str) -> None:
+        who = ("-c", "user.name=a", "-c", "user.email=a@b.c")
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "A")
+    clean = fingerprints.of_checkout()
+    assert re.fullmatch("[0-9a-f]{12}", clean)
+    (tmp_path / "a.py").write_text("x = 1\n")
+    assert fingerprints.of_checkout() == f"{clean}-dirty"
 
 
 @pytest.mark.parametrize("node", graph.CODE)

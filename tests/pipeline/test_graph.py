@@ -48,10 +48,14 @@ def test_it_is_made_without_touching_the_world() -> None:
 
 
 def test_every_candidate_is_trained_evaluated_and_judged() -> None:
-    loaded = settings.load("sample", {}, [])
+    chosen = "candidates=[specialists, multitask, transfer_mobilenet_v2, ensemble]"
+    loaded = settings.load("sample", {}, [chosen])
     nodes = {n.id: n for n in graph.create_pipeline(loaded, bindings()).components}
+    assert {one.producer_component_id for one in nodes["Ensemble"].inputs.values()} == {
+        *("Trainer_multitask_cnn", "Trainer_transfer_mobilenet_v2", "Transform"),
+    }
     for candidate in loaded.candidates:
-        for model in settings.made_of(candidate):
+        for model in loaded.made_of(candidate):
             assert f"Trainer_{model}" in nodes
         judged = nodes["Selector"].inputs[f"model_{candidate}"]
         measured = nodes[f"Evaluator_{candidate}"].inputs["model"]
@@ -118,6 +122,22 @@ def test_no_model_is_published_unchecked() -> None:
     assert "model" not in published  # only what was checked, out of the InfraBlessing
 
 
+def test_the_card_is_told_of_every_candidate_and_of_what_became_of_the_winner() -> None:
+    loaded = settings.load("sample", {}, ["candidates=[specialists, multitask]"])
+    made = graph.create_pipeline(loaded, bindings(commit="abc"))
+    nodes = {n.id: n for n in made.components}
+    fed, judged = nodes["ModelCard"].inputs, nodes["Selector"].inputs
+    for candidate in loaded.candidates:
+        for kind in ("model_run", "report"):
+            assert fed[f"{kind}_{candidate}"] == judged[f"{kind}_{candidate}"]
+    assert fed["model"].producer_component_id == "Selector"
+    assert fed["pushed_model"].producer_component_id == "Publisher"
+    about = json.loads(nodes["ModelCard"].exec_properties["about"])
+    assert about["commit"] == "abc"
+    assert about["source"] == ""  # drawn faces, wherever they were drawn to
+    assert "'candidates=[specialists, multitask]'" in about["command"]
+
+
 def test_nothing_learns_from_data_before_the_gate_has_let_them_pass() -> None:
     behind = {node.id for node in draw_graph.nodes() if "DataGate" in ancestors(node)}
     assert behind | JUDGING == {node.id for node in draw_graph.nodes()}
@@ -146,7 +166,10 @@ def test_the_same_candidates_make_the_same_graph_in_every_profile() -> None:
         tuple(
             (node.id, tuple(sorted(node.inputs)))
             for node in graph.create_pipeline(
-                settings.load(name, {}, ["candidates=[specialists, multitask]"]), bindings()
+                settings.load(
+                    name, {}, ["candidates=[specialists, multitask]", "tuning.enabled=false"]
+                ),
+                bindings(),
             ).components
         )
         for name in settings.profiles()

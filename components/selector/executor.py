@@ -38,7 +38,7 @@ class Executor(base_executor.BaseExecutor):
         limits = SliceLimits.model_validate_json(exec_properties["slices"])
         tolerance = exec_properties["tolerance"]
         candidates = [
-            _candidate(name, input_dict, limits)
+            _candidate(name, input_dict, thresholds, limits)
             for name in json.loads(exec_properties["candidates"])
         ]
         champion = _champion(input_dict)
@@ -71,7 +71,9 @@ def _report_of(inputs: Artifacts, key: str) -> report.Report:
     return report.read(Path(_one(inputs, key).uri))
 
 
-def _candidate(name: str, inputs: Artifacts, limits: SliceLimits) -> Candidate:
+def _candidate(
+    name: str, inputs: Artifacts, thresholds: Thresholds, limits: SliceLimits
+) -> Candidate:
     evaluation = _one(inputs, f"evaluation_{name}").uri
     path = os.path.join(_one(inputs, f"model_run_{name}").uri, "figures.json")
     figures = json.loads(fileio.open(path).read())
@@ -80,18 +82,19 @@ def _candidate(name: str, inputs: Artifacts, limits: SliceLimits) -> Candidate:
     if not model_utils.is_model_blessed(_one(inputs, f"blessing_{name}")):
         failed = failed_thresholds(evaluation) or ["its Evaluator did not bless it"]
     model = _one(inputs, f"model_{name}")
+    facts = {
+        "parameters": figures.get("parameters"),
+        "training_seconds": figures.get("seconds"),
+        "bytes": _size(model),
+        **_report_of(inputs, f"report_{name}").speed_facts,
+    }
     return Candidate(
         name=name,
         val=figures["val"],
         test=test,
-        failed=(*failed, *violations(test, limits)),
+        failed=(*failed, *thresholds.too_costly(facts), *violations(test, limits)),
         digest=_digest(model),
-        model={
-            "parameters": figures.get("parameters"),
-            "training_seconds": figures.get("seconds"),
-            "bytes": _size(model),
-            **_report_of(inputs, f"report_{name}").speed_facts,
-        },
+        model=facts,
     )
 
 

@@ -27,17 +27,17 @@ median for one picture, the rate that of batches of 32, both on one core, decodi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.finite import finite
 from components.selector.intervals import intervals
 from components.selector.logic import (
     CONSTANT_VERSION,
+    COSTS,
     Candidate,
     Champion,
     Decision,
-    Figures,
     Thresholds,
     broken_rules,
     figures_score,
@@ -52,6 +52,8 @@ _BOUNDED = {
     "max_age_mae": ("age_mae", False),
     "min_gender_accuracy": ("gender_accuracy", True),
     "min_auc": ("gender_auc", True),
+    "max_parameters": ("parameters", False),
+    "max_latency_ms": ("latency_ms", False),
 }
 
 
@@ -112,20 +114,22 @@ def _measured(
     return {
         "test": dict(overall),
         "intervals": intervals(overall),
-        "thresholds": _margins(overall, thresholds),
+        "thresholds": _margins({**one.model, **overall}, thresholds),
         "worst_slices": worst(one.test, limits),
         "slices": {name: dict(one.test[name]) for name in sorted(one.test) if name != OVERALL},
         "model": {name: one.model.get(name) for name in MODEL_FACTS},
     }
 
 
-def _margins(figures: Figures, thresholds: Thresholds) -> dict[str, dict[str, Any]]:
+def _margins(
+    figures: Mapping[str, float | None], thresholds: Thresholds
+) -> dict[str, dict[str, Any]]:
     margins = {}
     for name, (figure, more_is_better) in _BOUNDED.items():
-        limit = getattr(thresholds, name)
-        if limit is None:
+        limit, value = getattr(thresholds, name), figures.get(figure)
+        if limit is None or (value is None and figure in COSTS):
             continue
-        value = figures.get(figure, math.nan)
+        value = math.nan if value is None else value
         margin = value - limit if more_is_better else limit - value
         margins[name] = {
             "figure": figure,

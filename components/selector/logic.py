@@ -15,11 +15,13 @@ from trainer.score import score as formula
 
 CONSTANT_VERSION = 0  # the champion's version while nothing is published
 
+COSTS = ("parameters", "latency_ms")  # that have a limit
+
 Figures = Mapping[str, float]
 
 
 class Thresholds(BaseModel):
-    """What a candidate must reach on the whole test split before it may be published."""
+    """What a candidate must reach on the whole test split, and cost, before it may be published."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,6 +29,24 @@ class Thresholds(BaseModel):
     # At 1.0 the score would divide by zero.
     min_gender_accuracy: float = Field(ge=0, lt=1)
     min_auc: float | None = Field(default=None, ge=0, le=1, description="of gender")
+    max_parameters: int | None = Field(default=None, gt=0, description="weights of the model")
+    max_latency_ms: float | None = Field(
+        default=None, gt=0, description="of one picture on one core, the median"
+    )
+
+    def too_costly(self, model: Mapping[str, float | None]) -> list[str]:
+        """One line per limit of cost that a model exceeds; what is not known exceeds none.
+
+        Args:
+          model: its size and cost, by name.
+        """
+        return [
+            f"{name} {value:,} is above {limit:,}"
+            for name in COSTS
+            if (limit := getattr(self, f"max_{name}")) is not None
+            and (value := model.get(name)) is not None
+            and value > limit
+        ]
 
 
 @dataclass(frozen=True)

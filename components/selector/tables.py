@@ -254,4 +254,6 @@ _FIGURES = {
     "age_mae": ("age MAE", 1, " years", ".2f", ""),
     "gender_accuracy": ("gender accuracy", 100, "%", ".1f", " points"),
     "gender_auc": ("AUC", 1, "", ".3f", ""),
+    "parameters": ("weights", 1e-6, " M", ".2f", " M"),
+    "latency_ms": ("one face", 1, " ms", ".1f", " ms"),
 }

@@ -1,10 +1,13 @@
-"""Delivers a journal while it is written, in a thread, without the writer ever waiting for it."""
+"""Delivers a journal while it is written, in a thread, without the writer ever waiting for it.
+
+What earlier runs left undelivered goes first.
+"""
 
 import logging
 import threading
 from pathlib import Path
 
-from pipeline.tracking import delivery
+from pipeline.tracking import delivery, sync
 from pipeline.tracking.place import Place
 
 log = logging.getLogger(__name__)
@@ -60,6 +63,7 @@ class Courier:
             last = self._stop.wait(wait)
             try:
                 if self._delivery is None:
+                    sync.deliver(self._place)
                     self._delivery = delivery.Delivery(self._path, self._place)
                 self._delivery.go_on()
                 self.problem, wait = "", EVERY

@@ -48,6 +48,18 @@ def test_thresholds_refuse_what_no_score_can_use(wrong):
         Thresholds(**({"max_age_mae": 8, "min_gender_accuracy": 0.8} | wrong))
 
 
+def test_a_model_that_costs_more_than_allowed_breaks_a_rule_each():
+    model = {"parameters": 4_200_000, "latency_ms": 7.25, "bytes": 9}
+    assert THRESHOLDS.too_costly(model) == []
+    limits = {"max_parameters": 2_500_000, "max_latency_ms": 5.0}
+    strict = THRESHOLDS.model_copy(update=limits)
+    assert strict.too_costly(model) == [
+        "parameters 4,200,000 is above 2,500,000",
+        "latency_ms 7.25 is above 5.0",
+    ]
+    assert strict.too_costly({"parameters": 2_500_000, "latency_ms": None}) == []
+
+
 @pytest.mark.parametrize(
     ("candidates", "holder", "tolerance", "ranking", "winner", "blessed", "says"),
     [

@@ -6,7 +6,7 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from pipeline.tracking import delivery, journal, place
+from pipeline.tracking import courier, delivery, journal, place
 from pipeline.tracking.place import Place, Tracking
 
 A, B = "run-a", "run-a/Trainer_x"
@@ -124,6 +124,24 @@ def test_what_mlflow_refuses_for_good_is_named_and_passed_over(where: Place) -> 
     (run,) = everything(where).values()
     assert run.info.status == "FINISHED"
     assert run.data.params == {"p": "1"}
+
+
+def test_what_a_killed_run_left_is_delivered_by_the_next(where: Place) -> None:
+    dead = journal.Journal(where.journals / "dead.jsonl")
+    dead.write(journal.Start(record=A, name="dead", at=1000))
+    dead.close()
+    book = journal.Journal(where.journals / "next.jsonl")
+    with delivery.held(book.path) as free:  # as the run holds its own
+        assert free
+        going = courier.Courier(book.path, where)
+        book.write(journal.Start(record=B, name="next", at=2000))
+        assert going.finish(60)
+        assert [path.name for path in where.journals.glob("*.jsonl")] == ["next.jsonl"]
+    book.close()
+    going.forget()
+    runs = everything(where)
+    assert (runs["dead"].info.status, runs["next"].info.status) == ("KILLED", "RUNNING")
+    assert list(where.journals.iterdir()) == []
 
 
 def test_a_result_that_was_reused_leads_to_the_run_that_made_it(where: Place) -> None:

@@ -84,7 +84,7 @@ def _figures(console: Console, leaderboard: Mapping[str, Any]) -> None:
     for entry in leaderboard["candidates"]:
         table.add_row(entry["name"], *_row(entry), "passed" if entry["passed"] else "failed")
     champion = leaderboard["champion"]
-    table.add_row(champion["name"], *_row(champion), "to beat")
+    table.add_row(f"{champion['name']} (to beat)", *_row(champion), "")
     console.print(table)
     for entry in leaderboard["candidates"]:
         for failure in entry["failed"]:

@@ -12,10 +12,11 @@ from tfx.types.channel import BaseChannel
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.ensemble.executor import Executor, member_key
+from components.selector.component import spec_for
 
 
 class EnsembleSpec(component_spec.ComponentSpec):
-    """What every Ensemble has; `_spec_for` adds the members' inputs."""
+    """What every Ensemble has; `spec_for` adds the members' inputs."""
 
     PARAMETERS = {  # noqa: RUF012
         "members": ExecutionParameter(type=str),  # JSON list of names
@@ -55,7 +56,7 @@ class Ensemble(base_component.BaseComponent):
           age_groups: the scheme of the served `age_group`.
           code_fingerprint: of the modules this node runs.
         """
-        spec = _spec_for(members)(
+        spec = spec_for(EnsembleSpec, members, {"model_run": standard_artifacts.ModelRun})(
             **{member_key(name): channel for name, channel in members.items()},
             examples=examples,
             transform_graph=transform_graph,
@@ -68,10 +69,3 @@ class Ensemble(base_component.BaseComponent):
             },
         )
         super().__init__(spec=spec)
-
-
-def _spec_for(members: Mapping[str, BaseChannel]) -> type[EnsembleSpec]:
-    inputs = {
-        member_key(name): ChannelParameter(type=standard_artifacts.ModelRun) for name in members
-    }
-    return type("EnsembleSpec", (EnsembleSpec,), {"INPUTS": EnsembleSpec.INPUTS | inputs})

@@ -13,7 +13,7 @@ from pipeline.errors import EXIT_ERROR
 from pipeline.outcome import INTERRUPTED, Outcome
 from pipeline.record import NodeRun
 from pipeline.settings import Settings
-from pipeline.tracking import place, sync
+from pipeline.tracking import place
 from pipeline.tracking.recorder import FAILED, STATES, Recorder
 from trainer import progress
 
@@ -63,7 +63,6 @@ def recording(
         yield Recording(None, store)
         return
     where = place.of(settings.tracking, workdir)
-    sync.close_dead(where)
     recorder = Recorder(settings, where, about)
     found = Recording(recorder, store)
     try:

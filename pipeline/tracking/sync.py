@@ -14,14 +14,6 @@ class Waiting(NamedTuple):
     entries: int
 
 
-def close_dead(place: Place) -> None:
-    """Ends in their journals the runs of processes that are gone."""
-    for path in _journals(place):
-        with delivery.held(path) as free:
-            if free:
-                delivery.close_what_was_killed(path)
-
-
 def deliver(place: Place) -> tuple[int, list[str]]:
     """Delivers every journal that no run is writing.
 

@@ -32,7 +32,7 @@ lint: setup ## Check style and types.
 # for the two pure-Python packages that have none: a fresh machine has no compiler.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet pyproject.toml \
 	--group dev --group setup --universal --python-version 3.11 --fork-strategy fewest \
-	--only-binary :all: --no-binary google-apitools --no-binary rouge-score \
+	--only-binary :all: --no-binary google-apitools --no-binary rouge-score --no-binary kfp --no-binary kfp-pipeline-spec --no-binary kfp-server-api \
 	--generate-hashes --no-annotate --no-emit-index-url --no-emit-build-options
 
 lock: setup ## Make both lock files from pyproject.toml (UPGRADE=1: with the newest versions).

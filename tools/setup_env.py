@@ -37,7 +37,13 @@ BOOTSTRAP: Final = ("uv", "setuptools", "wheel")
 PLATFORM: Final = "x86_64-manylinux_2_39"
 
 # Pure Python, but published as source only. Nothing else may need building (see `make lock`).
-SOURCE_ONLY: Final = ("google-apitools", "rouge-score")
+SOURCE_ONLY: Final = (
+    "google-apitools",
+    "kfp",
+    "kfp-pipeline-spec",
+    "kfp-server-api",
+    "rouge-score",
+)
 
 # Settings of the caller's shell that would send packages elsewhere or drop the compiled bytecode.
 _UNWANTED: Final = (

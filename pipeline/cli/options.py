@@ -1,0 +1,20 @@
+"""Options that several commands take."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Limit = Annotated[int | None, typer.Option(min=1, help="Use only N files, spread over all.")]
+
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; repeatable."),
+]
+
+Workdir = Annotated[Path | None, typer.Option(help="Where everything is kept (default: ./work).")]
+
+ServingDir = Annotated[
+    Path | None,
+    typer.Option(help="Where models are served (default: serving in the work folder)."),
+]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from components.face_example_gen import sources
-from pipeline import fingerprints, quiet
+from pipeline import fingerprints, node_code, quiet
 from pipeline.errors import EXIT_DATA_GATE, EXIT_ERROR, UserError
 from pipeline.lock import only_run
 from pipeline.outcome import INTERRUPTED, Outcome
@@ -83,12 +83,13 @@ def _pipeline(
 ) -> "Pipeline":
     """The graph, bound to this machine."""
     from pipeline import baseline, graph, tuning, validation
+    from pipeline.bindings import Bindings
 
     data_uri = os.path.abspath(Path(given).expanduser())
     model_dir = _model_dir(settings)
     return graph.create_pipeline(
         settings,
-        graph.Bindings(
+        Bindings(
             pipeline_root=str(workdir / "artifacts"),
             data_uri=data_uri,
             data_fingerprint=fingerprint,
@@ -99,7 +100,7 @@ def _pipeline(
             ),
             model_dir=str(model_dir),
             serving_state=versions.serving_state(model_dir),
-            code={node: fingerprints.of_code(modules) for node, modules in graph.CODE.items()},
+            code={node: fingerprints.of_code(modules) for node, modules in node_code.CODE.items()},
             weights={
                 model: weights.fingerprint(model, settings.hyperparameters(model))
                 for model in settings.trained_models

@@ -11,7 +11,8 @@ quiet.prepare_environment()
 
 from tfx.dsl.components.base.base_node import BaseNode  # noqa: E402
 
-from pipeline import graph, settings, validation  # noqa: E402
+from pipeline import graph, node_code, settings, validation  # noqa: E402
+from pipeline.bindings import Bindings  # noqa: E402
 from pipeline.local import SCHEMA  # noqa: E402
 
 PICTURE = Path(__file__).parent.parent / "docs" / "graph.svg"
@@ -22,8 +23,8 @@ _PASSED_AROUND = {"examples", "schema"}  # to nearly every node: drawn thin
 
 def nodes() -> list[BaseNode]:
     """The nodes of the graph, in the order they run."""
-    code = dict.fromkeys(graph.CODE, "")
-    nowhere = graph.Bindings(
+    code = dict.fromkeys(node_code.CODE, "")
+    nowhere = Bindings(
         pipeline_root="",
         data_uri="data",
         data_fingerprint="",

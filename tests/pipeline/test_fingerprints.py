@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import fingerprints, graph
+from pipeline import fingerprints, node_code
 
 
 @pytest.fixture
@@ -51,6 +51,6 @@ def test_a_changed_checkout_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert fingerprints.of_checkout() == f"{clean}-dirty"
 
 
-@pytest.mark.parametrize("node", graph.CODE)
+@pytest.mark.parametrize("node", node_code.CODE)
 def test_every_node_names_modules_there_are(node: str) -> None:
-    assert fingerprints.of_code(graph.CODE[node])
+    assert fingerprints.of_code(node_code.CODE[node])

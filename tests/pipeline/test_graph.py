@@ -3,7 +3,8 @@ from pathlib import Path
 
 from tfx.dsl.components.base.base_node import BaseNode
 
-from pipeline import graph, settings, validation
+from pipeline import graph, node_code, settings, validation
+from pipeline.bindings import Bindings
 from tools import draw_graph
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +22,7 @@ JUDGING = {
 }
 
 
-def bindings(**changes: str) -> graph.Bindings:
+def bindings(**changes: str) -> Bindings:
     fixed = {
         "pipeline_root": "/nowhere/artifacts",
         "data_uri": "/nowhere/faces",
@@ -31,8 +32,8 @@ def bindings(**changes: str) -> graph.Bindings:
         "model_dir": "/nowhere/serving",
         "serving_state": "none",
     }
-    return graph.Bindings(
-        comparators=COMPARATORS, code=dict.fromkeys(graph.CODE, "c"), **fixed | changes
+    return Bindings(
+        comparators=COMPARATORS, code=dict.fromkeys(node_code.CODE, "c"), **fixed | changes
     )
 
 

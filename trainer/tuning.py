@@ -89,7 +89,7 @@ def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
         hyper=hyper,
         told=told,
         space=told.searched(name, hyper),
-        train=train.take(max(1, round(told.train_share * int(train.cardinality())))),
+        train=dataset.evenly(train, told.train_share),
         val=dataset.plain_batches(val, training.EVALUATION_BATCH),
     )
     project = Path(config["tuning_dir"] or fn_args.working_dir, fingerprint(job, config, files))

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from tfx.components.tuner import executor
@@ -262,6 +263,21 @@ def test_without_a_completed_trial_it_fails_with_the_first_reason(
         search(tmp_path, max_trials=9)
     assert "\n" not in str(caught.value)
     assert trained == []
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 1.0])
+def test_a_share_of_train_is_of_all_ages(share: float) -> None:
+    pixels, labels = faces.arrays(100, 0)
+    labels["age"].sort()  # as files are whose names begin with the age
+    examples = tf.data.Dataset.from_tensor_slices((pixels, labels))
+    some = dataset.evenly(examples, share)
+    seen = [float(label["age"]) for _, label in some]
+    assert len(seen) == int(some.cardinality()) == round(100 * share)
+    assert seen == sorted(set(seen))
+    if len(seen) > 1:
+        assert np.quantile(seen, [0, 0.5, 1]) == pytest.approx(
+            np.quantile(labels["age"], [0, 0.5, 1]), abs=5
+        )
 
 
 def test_another_search_has_another_folder_and_another_budget_has_not(tmp_path: Path) -> None:

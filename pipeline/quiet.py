@@ -25,6 +25,25 @@ def prepare_environment() -> None:
 
 
 @contextmanager
+def muted() -> Iterator[None]:
+    """Drops what C++ libraries write to standard error inside the block.
+
+    TensorFlow says on every start what it was built with, whatever its log level. Threads' own
+    writes are dropped too, so nothing else may be going on.
+    """
+    sys.stderr.flush()
+    errors = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as sink:
+            os.dup2(sink.fileno(), 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(errors, 2)
+        os.close(errors)
+
+
+@contextmanager
 def logging_to(log: Path, verbose: bool) -> Iterator[Console]:
     """Sends everything printed inside the block to a log; yields a console on the terminal.
 

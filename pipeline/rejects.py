@@ -21,6 +21,7 @@ from components.face_example_gen.rejects import Reason, Reject
 from components.face_example_gen.sources import read_entries
 from pipeline import record
 from pipeline.errors import EXIT_USAGE, UserError
+from pipeline.visible import visible
 from schema import features
 
 # Of a picture on the sheet, pixels; larger ones are made smaller.
@@ -140,11 +141,6 @@ def render_sheet(source: str, conflicts: list[Conflict], pictures: Mapping[str, 
         visible=visible,
         zip=zip,
     )
-
-
-def visible(name: str) -> str:
-    """A file's name with whatever could rule a terminal or turn a line around spelt out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
 def _check(reason: str | None, as_json: bool, conflicts: Path | None) -> None:

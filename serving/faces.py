@@ -45,10 +45,10 @@ CHIP_SIZE: Final = 200  # pixels, of UTKFace's pictures
 # How UTKFace's crop lies about what a finder finds: median over UTKFace's own pictures, each with a
 # border about it, since the cascade's square is as large as the crop itself
 # (`python -m benchmarks.faces crop`).
-CHIP_SIDE: Final = 0.976  # side of the crop / side of the cascade's square
-CHIP_DOWN: Final = 0.086  # how far its centre is below the square's, in sides of the crop
-EYES_APART: Final = 0.37  # between the pupils, in sides of the crop
-EYES_UP: Final = 0.13  # from the crop's centre up to the line of the eyes, in its sides
+CHIP_SIDE: Final = 0.980  # side of the crop / side of the cascade's square
+CHIP_DOWN: Final = 0.098  # how far its centre is below the square's, in sides of the crop
+EYES_APART: Final = 0.395  # between the eyes, in sides of the crop
+EYES_UP: Final = 0.211  # from the crop's centre up to the line of the eyes, in its sides
 
 # Of the copy that is searched, pixels: larger takes longer and finds smaller faces.
 _LONGEST_SIDE: Final = 1024

@@ -18,7 +18,8 @@ MAX_SIDE: Final = 30_000  # OpenCV's warps address pixels with 16 bits
 _QUALITY: Final = 95
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 
-# What has too many pixels is refused before it is decoded; Pillow's warning says nothing more.
+# What Pillow warns of (too many pixels, damaged metadata) is refused here, or does no harm.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 

@@ -6,13 +6,14 @@ packages (scikit-learn's and gradio's) and says how many are found, how often so
 how long it takes, and what a published model answers about the found crop and about the chip.
 `memory` says how much more memory ten times as many photographs take.
 
-Usage: python -m benchmarks.faces crop|found UTKFace.tar.gz [--chips 500] [--model DIR]
-       python -m benchmarks.faces memory SCRATCH --model DIR
+Usage: python -m benchmarks.faces crop|found UTKFace.tar.gz [--chips 500] [--tilt 30] [--model DIR]
+       python -m benchmarks.faces memory SCRATCH [--chips 1000] --model DIR
 """
 
 import argparse
 import io
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -34,6 +35,7 @@ from serving.photographs import Pixels
 _WIDTH, _HEIGHT = 1024, 768
 _SMALLEST, _LARGEST = 64, 400  # side of a pasted chip, pixels; uniform by logarithm
 _MARGIN = 100  # about a chip whose crop is measured, pixels
+_DISTINCT = 10  # photographs, of which the others are links
 _FOUND_OVERLAP = 0.4  # intersection over union of crop and chip
 _PHOTOGRAPHS = (
     ("sklearn.datasets", "images/china.jpg"),
@@ -68,7 +70,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a folder of published versions")
     arguments = parser.parse_args()
     if arguments.what == "memory":
-        _memory(arguments.place, arguments.model)
+        _memory(arguments.place, arguments.model, arguments.chips)
     elif arguments.what == "crop":
         _crop(chips_of(arguments.place, arguments.chips))
     else:
@@ -213,21 +215,27 @@ def _right(answers: list[Answer], labels: list[logic.Labels]) -> float:
     return statistics.mean(a.gender == features.GENDERS[known.gender] for a, known in pairs)
 
 
-def _memory(scratch: Path, model: Path) -> None:
-    """Peak memory of `agegender predict` on 100 and on 1,000 photographs of 3 megapixels."""
-    scratch.mkdir(parents=True, exist_ok=True)
+def _memory(scratch: Path, model: Path, most: int) -> None:
+    """Peak memory of `agegender predict` on few and on ten times as many of 3 megapixels."""
     blank = Chip(photographs.encode(np.full((200, 200, 3), 128, np.uint8)), logic.Labels(0, 0, 0))
-    for i in range(1000):
-        path = scratch / f"{i:04d}.jpg"
-        if not path.exists():
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    for i in range(most):
+        path = scratch / f"{i:05d}.jpg"
+        if i < _DISTINCT:
             path.write_bytes(photographs.encode(scene(blank, i).pixels.repeat(2, 0).repeat(2, 1)))
-    for count in (100, 1000):
-        print(f"{count} photographs: {_peak(scratch, count, model):,.0f} MB at most")
+        else:
+            path.symlink_to(f"{i % _DISTINCT:05d}.jpg")
+    few, many = (_peak(scratch, count, model) for count in (most // 10, most))
+    growth = (many - few) / (most - most // 10) * 1000
+    print(f"{most // 10} photographs {few:,.0f} MB, {most} {many:,.0f} MB")
+    print(f"{growth:.1f} MB more per 1,000 photographs")
 
 
 def _peak(scratch: Path, count: int, model: Path) -> float:
-    names = [f"{i:04d}.jpg" for i in range(count)]
-    command = [sys.executable, "-m", "pipeline", "predict", *names, "--faces", "auto"]
+    """Of a process that asks about whole pictures: finding faces would only take longer."""
+    names = [f"{i:05d}.jpg" for i in range(count)]
+    command = [sys.executable, "-m", "pipeline", "predict", *names, "--faces", "whole"]
     told = [*command, "--serving-dir", str(model.resolve().parent)]
     child = subprocess.Popen(told, cwd=scratch, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)

@@ -110,7 +110,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     return [
         name,
         str(row["face"] or ""),
-        where if row["region"] == "face" else "whole picture",
+        where if row["region"] == "face" else "whole",
         age,
         f"{low}-{high}",
         row[features.OUT_GENDER],

@@ -131,7 +131,8 @@ def by_eyes(row: npt.NDArray[np.float32]) -> Face:
     # Seen from the side the eyes nearly meet; the width of YuNet's box then tells the size.
     side = max(float(np.hypot(*across)) / EYES_APART, float(row[2]))
     angle = math.degrees(math.atan2(across[1], across[0]))
-    x, y = _moved(*(right + left) / 2, side * (EYES_UP - CHIP_DOWN), angle)
+    middle_x, middle_y = (right + left) / 2
+    x, y = _moved(middle_x, middle_y, side * (EYES_UP - CHIP_DOWN), angle)
     return Face(Square(x, y, side / CHIP_SIDE, angle), float(row[14]))
 
 

@@ -59,13 +59,10 @@ def from_columns(columns: Mapping[str, Sequence[Any]], count: int) -> list[Answe
             raise UserError(f"the model does not answer {name}: is it agegender's? see --url")
         if len(columns[name]) != count:
             raise UserError(f"the model answers {len(columns[name])} {name} for {count} pictures")
-    ages, lows, highs, females, genders, groups = (columns[name] for name in features.OUTPUTS)
     return [
-        Answer(*map(float, numbers), *map(_text, words))
-        for numbers, words in zip(
-            zip(ages, lows, highs, females, strict=True),
-            zip(genders, groups, strict=True),
-            strict=True,
+        Answer(float(age), float(low), float(high), float(female), _text(gender), _text(group))
+        for age, low, high, female, gender, group in zip(
+            *(columns[name] for name in features.OUTPUTS), strict=True
         )
     ]
 

@@ -54,10 +54,14 @@ def connect(
         return
     scheme, address, path = _parts(url)
     if scheme == "grpc":
-        from serving.client.over_grpc import calling
+        from serving.client import over_grpc
+
+        calling = over_grpc.calling(url, address, choice, patience)
     else:
-        from serving.client.over_rest import calling
-    with calling(url, address, path, choice, patience) as ask:
+        from serving.client import over_rest
+
+        calling = over_rest.calling(url, path, choice, patience)
+    with calling as ask:
         yield ask
 
 

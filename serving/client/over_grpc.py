@@ -27,9 +27,7 @@ _TOO_LARGE = "larger than max"
 
 
 @contextmanager
-def calling(
-    url: str, address: str, _: str, choice: "Choice", patience: "Patience"
-) -> Iterator[Ask]:
+def calling(url: str, address: str, choice: "Choice", patience: "Patience") -> Iterator[Ask]:
     """Yields the function that asks the server at `address`; closes the channel afterwards."""
     with grpc.insecure_channel(address) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)

@@ -22,7 +22,7 @@ _REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 @contextmanager
-def calling(url: str, _: str, path: str, choice: "Choice", patience: "Patience") -> Iterator[Ask]:
+def calling(url: str, path: str, choice: "Choice", patience: "Patience") -> Iterator[Ask]:
     """Yields the function that asks the model behind `url`; closes its connections afterwards."""
     base = url.rstrip("/").removesuffix(path)
     target = f"{base}{_model(path, choice)}:predict"

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import cv2.data
 import numpy as np
 from PIL import Image
 
@@ -145,7 +146,7 @@ def _crop(chips: list[Chip]) -> None:
     find, lies = faces.haar(), []
     for chip in chips:
         face = photographs.read(chip.jpeg)
-        wide = cv2.copyMakeBorder(face, *[_MARGIN] * 4, cv2.BORDER_REPLICATE)
+        wide = np.pad(face, ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0)), "edge")
         for found in find(wide)[:1]:
             square, side = found.square, len(face)
             middle = side / 2 + _MARGIN

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import cv2
+import cv2.data
 import numpy as np
 import numpy.typing as npt
 

@@ -17,15 +17,15 @@ def chips(utkface: Path) -> list[benchmark.Chip]:
 @pytest.mark.real_data
 def test_a_crop_pasted_into_a_photograph_is_found_as_it_was(chips: list[benchmark.Chip]) -> None:
     find, overlaps, others = faces.haar(), [], 0
-    for seed, chip in enumerate(chips):
+    for seed, chip in enumerate(chips[:20]):
         one = benchmark.scene(chip, seed)
         found = [benchmark.overlap(faces.chip(f.square), one.place) for f in find(one.pixels)]
         overlaps += [max(found, default=0.0)]
         others += sum(overlap < 0.4 for overlap in found)
     hits = [overlap for overlap in overlaps if overlap > 0.4]
-    assert len(hits) >= 34, overlaps
+    assert len(hits) >= 16, overlaps
     assert statistics.median(hits) > 0.8
-    assert others <= 8
+    assert others <= 6
 
 
 @pytest.mark.real_data

@@ -13,6 +13,8 @@ from pipeline import publications
 from pipeline.errors import EXIT_USAGE, UserError
 from pipeline.lock import only_run
 from pipeline.publications import ROLLBACK, ROLLED_BACK, Rollback
+from pipeline.tracking import place
+from pipeline.tracking.place import Place
 from serving import versions
 
 
@@ -21,15 +23,25 @@ def run_rollback(
     version: int | None,
     reason: str,
     serving_dir: Path | None,
+    tracking_uri: str | None = None,
     console: Console | None = None,
 ) -> int:
     """Rolls back and says so; returns the exit code.
+
+    Args:
+      workdir: whose ML Metadata it is recorded in.
+      version: which; the newest of other content than what is served if None.
+      reason: one line.
+      serving_dir: where it is served, if not in `workdir`.
+      tracking_uri: of MLflow, if not where the last run was recorded.
+      console: where to print.
 
     Raises:
       UserError: see roll_back.
     """
     console = console or Console(highlight=False)
     model_dir = publications.model_folder(workdir, serving_dir)
+    where = place.of_last_run(workdir, tracking_uri)
     done = roll_back(workdir, model_dir, version, getpass.getuser(), reason)
     console.print(
         f"Version {done.version} is served: the content of version {done.source_version}",
@@ -37,16 +49,15 @@ def run_rollback(
         markup=False,
     )
     console.print(f"On record: {done.who}, because: {done.why}", soft_wrap=True, markup=False)
-    if said := _tell_registry(workdir, done):
+    if said := _tell_registry(where, done):
         console.print(said, soft_wrap=True, markup=False)
     return 0
 
 
-def _tell_registry(workdir: Path, done: Rollback) -> str:
+def _tell_registry(where: Place, done: Rollback) -> str:
     """Moves the registered model's alias; what the user should know of that, or ""."""
-    from pipeline.tracking import journal, place, sync
+    from pipeline.tracking import journal, sync
 
-    where = place.of(place.Tracking(), workdir)
     if not where.is_used:
         return ""
     tags = {"rolled_back_to": str(done.source_version), "by": done.who, "reason": done.why}

@@ -14,6 +14,11 @@ Assignments = Annotated[
 
 Workdir = Annotated[Path | None, typer.Option(help="Where everything is kept (default: ./work).")]
 
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(metavar="URI", help="Of MLflow (default: where the last run was recorded)."),
+]
+
 ServingDir = Annotated[
     Path | None,
     typer.Option(help="Where models are served (default: serving in the work folder)."),

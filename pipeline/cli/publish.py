@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import ServingDir, Workdir
+from pipeline.cli.options import ServingDir, TrackingUri, Workdir
 from pipeline.errors import EXIT_USAGE, UserError
 
 
@@ -27,12 +27,15 @@ def rollback(
     ] = None,
     workdir: Workdir = None,
     serving_dir: ServingDir = None,
+    tracking_uri: TrackingUri = None,
     reason: Annotated[str, typer.Option(help="Why; goes on record.")] = "",
 ) -> None:
     """Serve an earlier version's content again, under a new and higher number."""
     from pipeline.rollback import run_rollback
 
-    raise typer.Exit(run_rollback(workdir or Path("work"), version, reason, serving_dir))
+    raise typer.Exit(
+        run_rollback(workdir or Path("work"), version, reason, serving_dir, tracking_uri)
+    )
 
 
 def card(

@@ -70,4 +70,4 @@ class Courier:
             except Exception as error:
                 self.problem = str(error).strip().partition("\n")[0] or type(error).__name__
                 wait = min(2 * wait, LONGEST_WAIT)
-                log.warning("MLflow at %s: %s", self._place.uri, self.problem)
+                log.warning("MLflow at %s: %s", self._place.shown, self.problem)

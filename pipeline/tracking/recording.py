@@ -63,6 +63,7 @@ def recording(
         yield Recording(None, store)
         return
     where = place.of(settings.tracking, workdir)
+    place.remember(settings.tracking, workdir)
     recorder = Recorder(settings, where, about)
     found = Recording(recorder, store)
     try:

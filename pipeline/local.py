@@ -65,7 +65,7 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
         for model in settings.trained_models:
             transfer.fetch(model, settings.image.store_size, settings.hyperparameters(model))
     store = record.open_store(workdir / _DATABASE)
-    about = Path(given).name if settings.data.uri else "drawn faces"
+    about = Path(given).name
     with recording(settings, workdir, about, store, console) as recorder:
         pipeline = _pipeline(settings, workdir, store, given, fingerprint, accept_reason)
         ended = _execute(settings, workdir, console, log, store, pipeline, recorder)
@@ -168,7 +168,9 @@ def _sample(settings: Settings, workdir: Path, console: Console) -> str:
     from pipeline.sample import GENERATOR_VERSION, write_sample
 
     count, seed = settings.data.sample_size, settings.data.sample_seed
-    folder = workdir / _SAMPLES / f"{count}-{seed}-v{GENERATOR_VERSION}"
+    # Its name is what the data are called wherever they are spoken of.
+    name = f"drawn-faces-{count}" + (f"-seed-{seed}" if seed else "")
+    folder = workdir / _SAMPLES / f"v{GENERATOR_VERSION}" / name
     with console.status(f"Drawing {count} faces: no --data was given"):
         write_sample(folder, count, seed)
     return str(folder)

@@ -7,46 +7,60 @@ from datetime import datetime
 from typing import Any
 
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.tree import Tree
 
-from pipeline.errors import EXIT_USAGE, UserError
-from pipeline.tracking import place, sync
+from pipeline import settings
+from pipeline.tracking import journal, sync
 from pipeline.tracking.place import Place
+from pipeline.tracking.reading import all_runs, chosen, is_inside, parent_of, short_id, unreachable
 
 # The figures that runs are compared by at first sight: heading and form.
 FIGURES = {
     "test/age_mae": ("age", "{:.2f}"),
     "test/gender_accuracy": ("gender", "{:.1%}"),
-    "score": ("score", "{:.3f}"),
 }
 # Of the runs inside one, too.
-_ALL_FIGURES = FIGURES | {"val_score": ("val score", "{:.3f}")}
-_SHORT = 8  # characters of a run's id that are shown
-_MOST = 1000  # runs inside one that are looked at
+_ALL_FIGURES = FIGURES | {"score": ("score", "{:.3f}"), "val_score": ("val score", "{:.3f}")}
 
 
 def run_list(where: Place, as_json: bool, limit: int, console: Console | None = None) -> int:
     """Lists the pipeline's runs, newest first; returns the exit code."""
-    found = [run for run in _runs(where) if not _parent(run)][:limit]
+    found = [run for run in all_runs(where) if not parent_of(run)][:limit]
     if as_json:
         sys.stdout.write(json.dumps([_plain(run) for run in found], indent=2) + "\n")
         return 0
     console = console or Console(highlight=False)
-    table = _table("id", "run", "state", *(title for title, _ in FIGURES.values()), "took")
-    for run in found:
-        state = run.data.tags.get("state", run.info.status.lower())
-        table.add_row(_id(run), run.info.run_name, state, *_figures(run), _took(run))
-    console.print(table if found else "No run is on record yet.")
     if found:
-        console.print("Age: MAE in years, gender: accuracy, of the best on test. Score: on val.")
+        console.print(_list(found))
+        console.print("Age: MAE in years, gender: accuracy, of the best candidate on test.")
+    else:
+        console.print("No run is on record yet.")
+    if not where.is_local:
+        console.print(f"On record in MLflow at {where.shown}", soft_wrap=True, markup=False)
     _say_waiting(where, console)
     return 0
+
+
+def _list(found: Sequence[Run]) -> Table:
+    """A line a run, which fits into 80 columns whatever the data are called."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
+    table.add_column("id", no_wrap=True)
+    table.add_column("started", no_wrap=True)
+    table.add_column("data", overflow="ellipsis", max_width=24)  # alone gives way
+    table.add_column("profile", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for title in (*(title for title, _ in FIGURES.values()), "took"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for run in found:
+        started = datetime.fromtimestamp(run.info.start_time / 1000).strftime("%d %b %H:%M")
+        profile = run.data.params.get("profile", "-")
+        table.add_row(
+            short_id(run), started, _short(run), profile, _state(run), *_figures(run), _took(run)
+        )
+    return table
 
 
 def run_show(where: Place, wanted: str, as_json: bool, console: Console | None = None) -> int:
@@ -58,9 +72,9 @@ def run_show(where: Place, wanted: str, as_json: bool, console: Console | None =
       as_json: print all there is instead.
       console: where to print.
     """
-    runs = _runs(where)
-    run = _one(runs, wanted)
-    inside = [one for one in runs if _is_inside(one, run, runs)]
+    runs = all_runs(where)
+    run = chosen(runs, wanted)
+    inside = [one for one in runs if is_inside(one, run, runs)]
     if as_json:
         content = {**_plain(run), "inside": [_plain(one) for one in inside]}
         sys.stdout.write(json.dumps(content, indent=2) + "\n")
@@ -69,21 +83,44 @@ def run_show(where: Place, wanted: str, as_json: bool, console: Console | None =
     console.print(_tree(run, inside))
     _pairs(console, "Said of it", _own_tags(run))
     _pairs(console, "Figures", {k: f"{v:.4g}" for k, v in _metrics(run).items()})
-    _pairs(console, "Settings", dict(run.data.params))
+    _settings(console, run)
     return 0
+
+
+def _settings(console: Console, run: Run) -> None:
+    """Of a run of the pipeline, those that are not what its profile says: there are hundreds."""
+    told = dict(run.data.params)
+    profile = told.get("profile")
+    if profile in settings.profiles():
+        usual = journal.flat(settings.load(profile, {}, []).model_dump(mode="json"))
+        changed = {name: value for name, value in told.items() if usual.get(name) != value}
+        # What is set for all models is told once.
+        changed = {
+            name: value
+            for name, value in changed.items()
+            if not (name.startswith("models.") and changed.get(_of_all_models(name)) == value)
+        }
+        _pairs(console, f"Other than {profile}", changed)
+        console.print(f"All {len(told)} settings: `agegender runs show {short_id(run)} --json`")
+    else:
+        _pairs(console, "Settings", told)
+
+
+def _of_all_models(name: str) -> str:
+    return "training." + name.partition(".")[2].partition(".")[2]
 
 
 def run_compare(where: Place, wanted: Sequence[str], console: Console | None = None) -> int:
     """Shows how runs differ, in figures and in settings; returns the exit code."""
-    runs = _runs(where)
-    chosen = [_one(runs, one) for one in wanted]
+    runs = all_runs(where)
+    chosen = [chosen(runs, one) for one in wanted]
     console = console or Console(highlight=False)
     for title, values in (
         ("Figures", [{k: f"{v:.4g}" for k, v in _metrics(run).items()} for run in chosen]),
         ("Settings", [dict(run.data.params) for run in chosen]),
         ("Code", [_code(run) for run in chosen]),
     ):
-        table = _table(title, *(f"{_id(run)}" for run in chosen))
+        table = _table(title, *(f"{short_id(run)}" for run in chosen))
         for key in sorted({key for one in values for key in one}):
             row = [one.get(key, "-") for one in values]
             if len(set(row)) > 1:
@@ -105,76 +142,17 @@ def run_sync(where: Place, console: Console | None = None) -> int:
     try:
         count, refused = sync.deliver(where)
     except Exception as error:
-        raise _unreachable(where, error) from error
-    console.print(f"Delivered {count} entries to MLflow at {where.uri}.", soft_wrap=True)
+        raise unreachable(where, error) from error
+    console.print(f"Delivered {count} entries to MLflow at {where.shown}.", soft_wrap=True)
     for line in refused:
         console.print(f"MLflow refused {line}", soft_wrap=True, markup=False)
     return 0
 
 
-def _runs(where: Place) -> list[Run]:
-    """All runs of the experiment, newest first."""
-    if not where.is_used:
-        return []
-    try:
-        client = MlflowClient(where.uri, where.uri)
-        experiment = client.get_experiment_by_name(where.experiment)
-        if experiment is None:
-            return []
-        found: list[Run] = []
-        token = None
-        while True:
-            page = client.search_runs(
-                [experiment.experiment_id],
-                max_results=_MOST,
-                order_by=["attributes.start_time DESC"],
-                page_token=token,
-            )
-            found += page
-            token = page.token
-            if not token:
-                return found
-    except (MlflowException, OSError) as error:
-        raise _unreachable(where, error) from error
-
-
-def _unreachable(where: Place, error: Exception) -> UserError:
-    reason = str(error).strip().partition("\n")[0]
-    return UserError(
-        f"MLflow at {where.uri} does not answer ({reason}): start it, or set "
-        f"{place.URI_VARIABLE} to where it is; nothing of the record is lost"
-    )
-
-
-def _one(runs: Sequence[Run], wanted: str) -> Run:
-    top = [run for run in runs if not _parent(run)]
-    if wanted == "last" and top:
-        return top[0]
-    found = [run for run in runs if run.info.run_id.startswith(wanted)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UserError(f"{len(found)} runs begin with {wanted}: give more of the id", EXIT_USAGE)
-    known = ", ".join(_id(run) for run in top[:5]) or "none"
-    raise UserError(f"no run {wanted} is on record; the last ones: {known}", EXIT_USAGE)
-
-
-def _is_inside(run: Run, outer: Run, runs: Sequence[Run]) -> bool:
-    parents = {one.info.run_id: _parent(one) for one in runs}
-    parent = _parent(run)
-    while parent and parent != outer.info.run_id:
-        parent = parents.get(parent, "")
-    return bool(parent)
-
-
-def _parent(run: Run) -> str:
-    return str(run.data.tags.get(MLFLOW_PARENT_RUN_ID, ""))
-
-
 def _tree(run: Run, inside: Sequence[Run]) -> Tree:
-    branch = Tree(_line(run, run.info.run_name if not _parent(run) else _short(run)))
+    branch = Tree(_line(run, run.info.run_name if not parent_of(run) else _short(run)))
     for one in reversed(inside):  # oldest first
-        if _parent(one) == run.info.run_id:
+        if parent_of(one) == run.info.run_id:
             branch.add(_tree(one, inside))
     return branch
 
@@ -191,8 +169,12 @@ def _line(run: Run, name: str) -> str:
         for name, (title, form) in _ALL_FIGURES.items()
         if name in figures
     ]
-    state = run.data.tags.get("state", run.info.status.lower())
-    return "  ".join([f"{_id(run)} {name}", state, _took(run), *told])
+    state = [] if _state(run) == "finished" else [_state(run)]
+    return "  ".join([f"{short_id(run)} {name}", *state, _took(run), *told])
+
+
+def _state(run: Run) -> str:
+    return str(run.data.tags.get("state", run.info.status.lower()))
 
 
 def _figures(run: Run) -> list[str]:
@@ -233,10 +215,6 @@ def _table(first: str, *others: str) -> Table:
     for one in others:
         table.add_column(one, overflow="fold")
     return table
-
-
-def _id(run: Run) -> str:
-    return str(run.info.run_id[:_SHORT])
 
 
 def _took(run: Run) -> str:

@@ -18,7 +18,7 @@ from tfx.utils import path_utils
 from components.data_report.verdict import REPORT_FILE, VERDICT_FILE, parse_verdict
 from components.face_example_gen import ledger
 from components.model_report import report
-from components.selector import leaderboard, slices
+from components.selector import leaderboard, markdown, slices, tables
 from components.selector.intervals import intervals
 from pipeline.record import NodeRun
 from pipeline.tracking import journal, registry
@@ -30,7 +30,9 @@ from trainer.names import family
 # `trainer.runs`, which imports Keras, says so too.
 _RUN_FILES = ("figures.json", "history.json", "calibration.json")
 _FIGURES_FILE = _RUN_FILES[0]
+_DIGEST = 16  # characters of the data's fingerprint, as `agegender explain` shows
 _COST = ("parameters", "epochs", "frozen_epochs", "seconds")
+DESCRIPTION = "mlflow.note.content"  # which MLflow shows above all else, as Markdown
 _NOT_FOR_A_METRIC = str.maketrans({"+": " and up"})
 
 
@@ -74,19 +76,6 @@ def child(parent: str, name: str) -> str:
     return f"{parent}/{name}"
 
 
-def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Settings by their dotted names; lists as JSON."""
-    found: dict[str, str] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{key}.")
-        elif isinstance(value, list | tuple):
-            found[prefix + key] = json.dumps(value)
-        else:
-            found[prefix + key] = "" if value is None else str(value)
-    return found
-
-
 def finite(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
     """Those of the values that are numbers, under names with a prefix."""
     return {
@@ -118,7 +107,7 @@ def _ingestion(node: Node) -> Iterator[Entry]:
     yield journal.Dataset(
         record=node.parent,
         name=Path(source).name,
-        digest=str(node.run.parameters["data_fingerprint"])[:36],
+        digest=str(node.run.parameters["data_fingerprint"])[:_DIGEST],
         source=source,
         profile=values,
     )
@@ -139,7 +128,7 @@ def _data_report(node: Node) -> Iterator[Entry]:
 def _trainer(node: Node) -> Iterator[Entry]:
     folder = node.run.outputs["model_run"].path
     figures = json.loads((folder / _FIGURES_FILE).read_text(encoding="utf-8"))
-    yield journal.Parameters(record=node.record, values=flat(figures["hyperparameters"]))
+    yield journal.Parameters(record=node.record, values=journal.flat(figures["hyperparameters"]))
     values = finite(figures["val"], "val/") | {"val_score": figures["val_score"]}
     cost = {name: figures[name] for name in _COST if name in figures}
     yield journal.metrics(node.record, finite(values) | finite(cost, "cost/"))
@@ -181,7 +170,7 @@ def trials_of(node: Node) -> list[trials.Trial]:
 
 def of_trial(record: str, trial: trials.Trial) -> Iterator[Entry]:
     """What is recorded of a finished trial."""
-    yield journal.Parameters(record=record, values=flat(trial.hyperparameters))
+    yield journal.Parameters(record=record, values=journal.flat(trial.hyperparameters))
     figures = {
         "val_score": trial.score,
         "val/age_mae": trial.age_mae,
@@ -240,6 +229,8 @@ def _selector(node: Node) -> Iterator[Entry]:
         "winner": content["winner"] or "none",
         "champion": content["champion"]["name"],
     }
+    table = markdown.table(tables.summary(content))
+    tags[DESCRIPTION] = f"{content['decision']}\n\n{table}"
     yield journal.Tags(record=node.parent, values=tags)
     best = content["candidates"][0]
     values = finite(best["val"], "val/") | finite(best["test"], "test/")

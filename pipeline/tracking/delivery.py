@@ -20,18 +20,13 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from pipeline.tracking import journal, registry
+from pipeline.tracking.experiment import experiment_id
 from pipeline.tracking.place import Place
 
 log = logging.getLogger(__name__)
 
 RECORD_TAG = "agegender.record"
-REUSED_TAG = "agegender.reused."  # and the node
-# By which MLflow's page opens on runs, not on conversations.
-_KIND = "custom_model_development"
-_DESCRIPTION = (
-    "A run of `agegender run` each, its searches, trials, trainings and evaluations inside. "
-    "Figures are of the best candidate: `test/age_mae` in years; candidates rank by `score`."
-)
+REUSED_TAG = "agegender.reused"  # as JSON: of every node reused, the run that made its result
 # What MLflow takes at once, and of a value.
 _MOST_PARAMETERS, _MOST_METRICS, _LONGEST = 100, 1000, 6000
 # Of an answer that means: not now. Whatever else is refused would be refused again.
@@ -142,7 +137,9 @@ class Delivery:
 
     def _reuse(self, entry: journal.Reuse) -> None:
         made_by = self._known(entry.made_by) or entry.made_by
-        self._client.set_tag(self._run(entry.record), REUSED_TAG + entry.node, made_by)
+        run = self._run(entry.record)
+        told = json.loads(self._client.get_run(run).data.tags.get(REUSED_TAG, "{}"))
+        self._client.set_tag(run, REUSED_TAG, json.dumps({**told, entry.node: made_by}))
 
     def _register(self, entry: journal.Register) -> None:
         registry.register(self._client, self._run(entry.record), entry)
@@ -189,17 +186,6 @@ def find(client: MlflowClient, experiment: str, record: str) -> str | None:
     """MLflow's id of the run of a record, or None."""
     found = client.search_runs([experiment], f"tags.`{RECORD_TAG}` = '{record}'", max_results=1)
     return found[0].info.run_id if found else None
-
-
-def experiment_id(client: MlflowClient, place: Place) -> str:
-    """The experiment's id; it is made if missing."""
-    found = client.get_experiment_by_name(place.experiment)
-    if found is None:
-        if place.is_local:
-            Path(place.journals).parent.mkdir(parents=True, exist_ok=True)
-        tags = {"mlflow.experimentKind": _KIND, "mlflow.note.content": _DESCRIPTION}
-        return str(client.create_experiment(place.experiment, place.artifacts, tags=tags))
-    return str(found.experiment_id)
 
 
 def _is_final(error: MlflowException) -> bool:

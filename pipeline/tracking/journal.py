@@ -3,11 +3,12 @@
 Entries name MLflow runs by records, ids of our own, as MLflow's are known only once it answers.
 """
 
+import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -73,7 +74,7 @@ class Files(_Entry):
 
 
 class Reuse(_Entry):
-    """A node's result was reused: a tag leads to the run that made it."""
+    """A node's result was reused: the tag of these leads to the run that made it."""
 
     kind: Literal["reuse"] = "reuse"
     node: str
@@ -160,6 +161,19 @@ def entries(path: Path, offset: int = 0) -> Iterator[tuple[Entry | None, int]]:
             except ValidationError:
                 entry = None
             yield entry, offset
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Settings by their dotted names, as parameters; lists as JSON."""
+    found: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list | tuple):
+            found[prefix + key] = json.dumps(value)
+        else:
+            found[prefix + key] = "" if value is None else str(value)
+    return found
 
 
 def metrics(record: str, values: Mapping[str, float], step: int = 0) -> Metrics:

@@ -4,7 +4,11 @@ import os
 import subprocess
 import sys
 
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
 from pipeline.errors import UserError
+from pipeline.tracking import experiment
 from pipeline.tracking.place import Place
 
 _HTTP = ("http://", "https://")
@@ -22,11 +26,12 @@ def run_page(where: Place, host: str, port: int) -> int:
       UserError: when there is nothing on record yet.
     """
     if where.uri.startswith(_HTTP):
-        print(f"MLflow is at {where.uri}")
+        print(f"MLflow is at {_page(where, where.shown.rstrip('/'))}")
         return 0
     if where.is_local and not where.journals.exists():
         raise UserError(f"nothing is on record in {where.journals.parent}: run `agegender run`")
-    print(f"MLflow at http://{host}:{port} shows {where.uri}; Ctrl-C ends it", flush=True)
+    print(f"MLflow shows {where.shown}; Ctrl-C ends it. In some seconds, open")
+    print(_page(where, f"http://{host}:{port}"), flush=True)
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--backend-store-uri", where.uri),
         *("--host", host, "--port", str(port), "--workers", "1"),
@@ -39,3 +44,11 @@ def run_page(where: Place, host: str, port: int) -> int:
         return subprocess.run(command, env=environment, check=False).returncode
     except KeyboardInterrupt:
         return 0
+
+
+def _page(where: Place, server: str) -> str:
+    """Where the runs are below the address of a server, as far as it can be asked."""
+    try:
+        return experiment.page(MlflowClient(where.uri, where.uri), where, server)
+    except MlflowException:
+        return server

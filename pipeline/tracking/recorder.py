@@ -14,7 +14,7 @@ from pipeline.settings import Settings
 from pipeline.tracking import contents, journal, system
 from pipeline.tracking.contents import Node, child
 from pipeline.tracking.courier import Courier
-from pipeline.tracking.place import Place
+from pipeline.tracking.place import Place, without_password
 from pipeline.tracking.repository import git_tags, lock_file
 from trainer.progress import Progress
 
@@ -27,8 +27,9 @@ STATES = {
 }
 FAILED = "failed"
 
-# Of a finished run, how long a store that does not answer is waited for, seconds.
-PATIENCE = 30.0
+# Of a finished run, how long a store that does not answer is waited for, seconds. A database on
+# this machine may be slow, as when it is made on a busy one, but is never gone.
+PATIENCE, LOCAL_PATIENCE = 30.0, 300.0
 # Nodes with a run of their own.
 _OWN_RUNS = {"Trainer": "train", "Tuner": "search", "Evaluator": "evaluate"}
 
@@ -53,9 +54,11 @@ class Recorder:
         fcntl.flock(self._held, fcntl.LOCK_EX)
         self._open: list[str] = []  # records, a run before those inside it
         self._reused: dict[str, str | None] = {}
+        self._ended: dict[str, int] = {}
         self._epochs: dict[str, int] = {}
         self._start(self.record, f"{about} · {settings.profile} · {when}", None, self._tags())
-        told = contents.flat(settings.model_dump(mode="json"))
+        told = journal.flat(settings.model_dump(mode="json"))
+        told["tracking.uri"] = without_password(told["tracking.uri"])
         self._write(journal.Parameters(record=self.record, values=told))
         if lock := lock_file():
             self._write(journal.Files(record=self.record, path=str(lock), folder="environment"))
@@ -85,7 +88,7 @@ class Recorder:
             if record not in self._open:
                 self._end_inside(inside, "FINISHED")  # the trial before it
                 self._begin(record, name, inside)
-                told = contents.flat(news.search.values)
+                told = journal.flat(news.search.values)
                 self._write(journal.Parameters(record=record, values=told))
             return record
         record = child(self.record, f"Trainer_{news.model}")
@@ -152,13 +155,16 @@ class Recorder:
         tags = {"exit_code": str(exit_code), "state": state, "outcome": sentence}
         if run_id:
             tags["mlmd.pipeline_run"] = run_id
+        if exit_code not in (EXIT_PUBLISHED, EXIT_NO_WINNER):
+            tags[contents.DESCRIPTION] = sentence
         self._write(journal.Tags(record=self.record, values=tags))
         killed = state == INTERRUPTED
         good = exit_code in (EXIT_PUBLISHED, EXIT_NO_WINNER)
         status: journal.Status = "KILLED" if killed else "FINISHED" if good else "FAILED"
         for record in reversed(self._open):
             self._end(record, status)
-        delivered = self._courier.finish(PATIENCE)
+        patience = LOCAL_PATIENCE if self._place.is_local else PATIENCE
+        delivered = self._courier.finish(patience)
         self._journal.close()
         self._held.close()
         if delivered:
@@ -166,8 +172,8 @@ class Recorder:
             self._courier.forget()
             return f"MLflow refused {len(refused)} entries: {refused[0]}" if refused else ""
         return (
-            f"MLflow at {self._place.uri} does not answer ({self._courier.problem}): the record is "
-            "kept; deliver it with `agegender runs sync`"
+            f"MLflow at {self._place.shown} does not answer ({self._courier.problem}): the record "
+            "is kept; deliver it with `agegender runs sync`"
         )
 
     def _tags(self) -> dict[str, str]:
@@ -204,7 +210,9 @@ class Recorder:
     def _end(self, record: str, status: journal.Status) -> None:
         if record in self._open:
             self._open.remove(record)
-        self._write(journal.End(record=record, status=status, at=journal.now()))
+        # Of a trial the next one tells that it ended, and only the search what came of it.
+        at = self._ended.setdefault(record, journal.now())
+        self._write(journal.End(record=record, status=status, at=at))
 
     def _write_all(self, entries: Iterable[journal.Entry]) -> None:
         for entry in entries:

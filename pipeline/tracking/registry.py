@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from mlflow.entities import Run
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
@@ -18,10 +19,13 @@ SERVED_TAG, DIGEST_TAG = "served_version", "content_digest"
 
 _FOLDER = "model"  # of a run's artifacts
 _MODEL_CODE = Path(__file__).parents[2] / "serving" / "mlflow_model.py"
-_DESCRIPTION = (
-    "Age, with a 90% interval, and gender of a face, as they are answered by what is published. "
-    f"`{CHAMPION}` is what is served now, `{CHALLENGER}` the best that passed beside it."
-)
+_DESCRIPTION = f"""
+Age, with a 90% interval, and gender of a face, as they are answered by what is published.
+`{CHAMPION}` is what is served now, `{CHALLENGER}` the best that passed beside it. The tag
+`{SERVED_TAG}` is a version's number in the serving folder, which is not its number here.
+
+`mlflow.pyfunc.load_model("models:/{NAME}@{CHAMPION}").predict(["face.jpg"])`
+""".strip()
 
 
 def register(client: MlflowClient, run_id: str, entry: journal.Register) -> None:
@@ -38,12 +42,15 @@ def register(client: MlflowClient, run_id: str, entry: journal.Register) -> None
     servable = Path(entry.servable)
     if not servable.is_dir():
         raise MlflowException.invalid_parameter_value(f"the servable {servable} is gone")
+    run = client.get_run(run_id)
+    candidate = run.data.tags.get("candidate") or run.data.tags.get("winner")
     tags = {
+        **({"candidate": candidate} if candidate else {}),
         **entry.tags,
         DIGEST_TAG: versions.content_digest(servable),
         **({SERVED_TAG: str(entry.version)} if entry.version else {}),
     }
-    made = _found(client, tags) or _make(client, run_id, entry, tags)
+    made = _found(client, tags) or _make(client, run, entry, tags)
     for alias in entry.aliases:
         client.set_registered_model_alias(NAME, alias, made.version)
 
@@ -66,8 +73,13 @@ def move(client: MlflowClient, entry: journal.Move) -> None:
             raise MlflowException.invalid_parameter_value(
                 f"no version of {NAME} has the content of {entry.digest[:16]}"
             )
+        why = f": {entry.tags['reason']}" if "reason" in entry.tags else ""
         made = client.create_model_version(
-            NAME, str(alike[0].source), alike[0].run_id, tags=alike[0].tags | tags
+            NAME,
+            str(alike[0].source),
+            alike[0].run_id,
+            tags=alike[0].tags | tags,
+            description=f"{alike[0].description}\n\nServed again as version {entry.version}{why}",
         )
     client.set_registered_model_alias(NAME, CHAMPION, made.version)
 
@@ -82,8 +94,9 @@ def _found(client: MlflowClient, tags: Mapping[str, str]) -> ModelVersion | None
 
 
 def _make(
-    client: MlflowClient, run_id: str, entry: journal.Register, tags: dict[str, str]
+    client: MlflowClient, run: Run, entry: journal.Register, tags: dict[str, str]
 ) -> ModelVersion:
+    run_id = run.info.run_id
     try:
         client.get_registered_model(NAME)
     except MlflowException:
@@ -93,7 +106,26 @@ def _make(
         with tempfile.TemporaryDirectory() as scratch:
             save(Path(entry.servable), Path(scratch, _FOLDER))
             client.log_artifacts(run_id, str(Path(scratch, _FOLDER)), _FOLDER)
-    return client.create_model_version(NAME, source, run_id, tags=tags)
+    return client.create_model_version(
+        NAME, source, run_id, tags=tags, description=_about(run, tags)
+    )
+
+
+def _about(run: Run, tags: Mapping[str, str]) -> str:
+    """A version in words: what it is, how good, and where it is served."""
+    forms = {
+        "test/age_mae": "age MAE {:.2f} years",
+        "test/gender_accuracy": "gender accuracy {:.1%}",
+    }
+    known = run.data.metrics
+    figures = [form.format(known[name]) for name, form in forms.items() if name in known]
+    parts = [
+        f"`{tags['candidate']}`" if "candidate" in tags else "",
+        f"on test: {', '.join(figures)}" if figures else "",
+        f"served as version {tags[SERVED_TAG]}" if SERVED_TAG in tags else "not served",
+        f"from {run.info.run_name}",
+    ]
+    return "; ".join(filter(None, parts))
 
 
 def save(servable: Path, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Journals that wait: of runs whose MLflow did not answer, and of runs that were killed."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,8 +66,13 @@ def told(place: Place, name: str, entry: journal.Entry) -> str:
 
 
 def waiting(place: Place) -> list[Waiting]:
-    """The journals there are, with how much of each is still to be delivered."""
-    return [Waiting(path, delivery.undelivered(path)) for path in _journals(place) if path.exists()]
+    """The journals that no run is writing, with how much of each is still to be delivered."""
+    found = []
+    for path in _journals(place):
+        with suppress(FileNotFoundError), delivery.held(path) as free:
+            if free:
+                found.append(Waiting(path, delivery.undelivered(path)))
+    return found
 
 
 def _journals(place: Place) -> list[Path]:

@@ -353,7 +353,8 @@ def test_later_runs_reuse_all_but_what_looks_at_the_world(
     assert "another version is served" in second.stdout
     made, *_ = (run for run in tracked.all_runs(first[0]) if "train multi" in run.info.run_name)
     (outer,) = tracked.tree(first[0])[:1]
-    assert outer.data.tags["agegender.reused.Trainer_multitask_cnn"] == made.info.run_id
+    reused = json.loads(outer.data.tags["agegender.reused"])
+    assert reused["Trainer_multitask_cnn"] == made.info.run_id
     third = run(faces, first[0])
     assert third.returncode == 0
     assert executed(first[0]) == set()

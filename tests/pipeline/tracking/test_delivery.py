@@ -1,5 +1,6 @@
 """Entries to MLflow: each once, whatever fails in between."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -149,8 +150,9 @@ def test_a_result_that_was_reused_leads_to_the_run_that_made_it(where: Place) ->
     book = journal.Journal(where.journals / "later.jsonl")
     book.write(journal.Start(record="later", name="later", at=5000))
     book.write(journal.Reuse(record="later", node="Trainer_x", made_by=B))
+    book.write(journal.Reuse(record="later", node="Transform", made_by=A))
     book.close()
     delivery.Delivery(book.path, where).go_on()
     runs = everything(where)
-    tags = runs["later"].data.tags
-    assert tags[f"{delivery.REUSED_TAG}Trainer_x"] == runs["inner"].info.run_id
+    told = json.loads(runs["later"].data.tags[delivery.REUSED_TAG])
+    assert told == {"Trainer_x": runs["inner"].info.run_id, "Transform": runs["outer"].info.run_id}

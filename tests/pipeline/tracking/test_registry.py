@@ -27,13 +27,15 @@ def published(where: Place, servable: Path, version: int, alias: str = registry.
     book = journal.Journal(where.journals / f"{version}-{alias}.jsonl")
     record = f"run-{version}-{alias}"
     book.write(journal.Start(record=record, name=record, at=version))
+    figures = {"test/age_mae": 4.549, "test/gender_accuracy": 0.9405}
+    book.write(journal.metrics(record, figures))
+    book.write(journal.Tags(record=record, values={"winner": "multitask"}))
     book.write(
         journal.Register(
             record=record,
             servable=str(servable),
             version=version,
             aliases=[alias],
-            tags={"candidate": "multitask"},
         )
     )
     book.close()
@@ -61,6 +63,10 @@ def test_a_published_model_is_loaded_by_its_alias_and_answers_as_the_servable(
     assert champion.tags["served_version"] == "3"
     assert "served_version" not in challenger.tags
     assert champion.tags["candidate"] == "multitask"
+    good = "`multitask`; on test: age MAE 4.55 years, gender accuracy 94.0%; "
+    assert champion.description == f"{good}served as version 3; from run-3-champion"
+    assert challenger.description == f"{good}not served; from run-0-challenger"
+    assert "models:/agegender@champion" in client.get_registered_model(registry.NAME).description
     monkeypatch.setattr(mlflow.tracking, "get_tracking_uri", lambda: where.uri)
     mlflow.set_tracking_uri(where.uri)
     try:
@@ -108,6 +114,7 @@ def test_content_that_is_served_again_is_a_version_again_and_the_champion(
     assert champion.tags["served_version"] == "3"
     assert champion.tags["reason"] == "bad days"
     assert champion.tags["candidate"] == "multitask"
+    assert champion.description.endswith("\n\nServed again as version 3: bad days")
     sources = {
         one.tags["served_version"]: one.source
         for one in client.search_model_versions(f"name='{registry.NAME}'")

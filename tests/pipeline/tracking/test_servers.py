@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +19,14 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from pipeline import settings as all_settings
-from pipeline.errors import EXIT_PUBLISHED
-from pipeline.tracking import courier, place, sync
+from pipeline.errors import EXIT_NO_WINNER, EXIT_PUBLISHED, UserError
+from pipeline.runs import run_sync
+from pipeline.tracking import courier, delivery, journal, place, sync
 from pipeline.tracking.place import Tracking
 from pipeline.tracking.recorder import Recorder
 from trainer.progress import Progress
 
-EPOCHS = 12
+EPOCHS = 200  # enough that a server can die in the middle of their delivery
 
 
 def free_port() -> int:
@@ -140,34 +142,66 @@ def test_a_server_that_dies_in_a_run_loses_nothing_and_gets_nothing_twice(
     where = place.of(tracking, tmp_path / "work")
     told = all_settings.load("sample", {}, []).model_copy(update={"tracking": tracking})
     recorder = Recorder(told, where, "faces")
-    for number in range(1, 5):
+    (path,) = where.journals.glob("*.jsonl")
+    for number in range(1, EPOCHS - 3):
         recorder.trained(epoch(number))
-    wait_for(lambda: curve(where, recorder) == [1, 2, 3, 4])
+    wait_for(lambda: len(curve(where, recorder)) > 10)
     server.kill()
-    for number in range(5, 9):
+    assert delivery.undelivered(path) > 0, "it did not die in the middle"
+    for number in range(EPOCHS - 3, EPOCHS + 1):
         recorder.trained(epoch(number))
     said = recorder.close(EXIT_PUBLISHED, "published", "published version 1", "a run")
     assert "agegender runs sync" in said
     assert "\n" not in said
-    (left,) = sync.waiting(where)
-    assert left.entries >= 4
+    # While the server is away another run comes and goes.
+    monkeypatch.setattr("os.getpid", lambda: 0)
+    other = Recorder(told, where, "faces")
+    other.close(EXIT_NO_WINNER, "no winner", "nothing published", "another run")
+    with pytest.raises(UserError, match="does not answer"):
+        run_sync(where)
+    waiting = sum(left.entries for left in sync.waiting(where))
+    written = [
+        entry for path in where.journals.glob("*.jsonl") for entry, _ in journal.entries(path)
+    ]
+    assert 0 < waiting < len(written)
     server.start()
-    # While the server was away another run came and went: both are delivered.
-    count, refused = sync.deliver(where)
-    assert count == left.entries
-    assert refused == []
+    assert sync.deliver(where) == (waiting, [])
     assert sync.waiting(where) == []
-    assert curve(where, recorder) == list(range(1, 9))
     assert sync.deliver(where) == (0, [])
+    assert curve(where, recorder) == list(range(1, EPOCHS + 1))
+    check_record(where, written)
+
+
+def check_record(where: place.Place, written: list[journal.Entry | None]) -> None:
+    """Holds what MLflow knows to what was written down: all of it, and nothing besides."""
     client = MlflowClient(where.uri, where.uri)
     experiment = client.get_experiment_by_name(where.experiment)
     assert experiment is not None
     found = client.search_runs([experiment.experiment_id])
-    assert len(found) == 2
-    outer = next(run for run in found if run.data.tags["agegender.record"] == recorder.record)
-    assert outer.data.tags["state"] == "published"
-    assert outer.info.status == "FINISHED"
-    assert outer.data.params["training.epochs"] == str(told.training.epochs)
+    runs = {run.data.tags["agegender.record"]: run for run in found}
+    begun = [entry.record for entry in written if isinstance(entry, journal.Start)]
+    assert sorted(run.data.tags["agegender.record"] for run in found) == sorted(begun)
+    points: dict[tuple[str, str], list[tuple[int, float, int]]] = defaultdict(list)
+    for entry in written:
+        assert entry
+        run = runs[entry.record]
+        match entry:
+            case journal.Metrics():
+                for key, value in entry.values.items():
+                    points[entry.record, key].append((entry.step, value, entry.at))
+            case journal.Parameters():
+                assert entry.values.items() <= run.data.params.items()
+            case journal.Tags():
+                assert entry.values.items() <= run.data.tags.items()
+            case journal.Files():
+                names = [file.path for file in client.list_artifacts(run.info.run_id, entry.folder)]
+                assert names == [f"{entry.folder}/{Path(entry.path).name}"]
+            case journal.End():
+                assert (run.info.status, run.info.end_time) == (entry.status, entry.at)
+    for (record, key), expected in points.items():
+        history = client.get_metric_history(runs[record].info.run_id, key)
+        assert sorted((one.step, one.value, one.timestamp) for one in history) == sorted(expected)
+    assert sum(len(run.data.metrics) for run in found) == len(points)
 
 
 def curve(where: place.Place, recorder: Recorder) -> list[int]:

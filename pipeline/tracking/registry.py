@@ -119,13 +119,9 @@ def _about(run: Run, tags: Mapping[str, str]) -> str:
     }
     known = run.data.metrics
     figures = [form.format(known[name]) for name, form in forms.items() if name in known]
-    parts = [
-        f"`{tags['candidate']}`" if "candidate" in tags else "",
-        f"on test: {', '.join(figures)}" if figures else "",
-        f"served as version {tags[SERVED_TAG]}" if SERVED_TAG in tags else "not served",
-        f"from {run.info.run_name}",
-    ]
-    return "; ".join(filter(None, parts))
+    good = f": {', '.join(figures)} on test" if figures else ""
+    where = f"served as version {tags[SERVED_TAG]}" if SERVED_TAG in tags else "not served"
+    return f"{tags.get('candidate', 'a model')}{good}; {where}; from {run.info.run_name}"
 
 
 def save(servable: Path, folder: Path) -> None:

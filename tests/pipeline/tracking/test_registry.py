@@ -63,7 +63,7 @@ def test_a_published_model_is_loaded_by_its_alias_and_answers_as_the_servable(
     assert champion.tags["served_version"] == "3"
     assert "served_version" not in challenger.tags
     assert champion.tags["candidate"] == "multitask"
-    good = "`multitask`; on test: age MAE 4.55 years, gender accuracy 94.0%; "
+    good = "multitask: age MAE 4.55 years, gender accuracy 94.0% on test; "
     assert champion.description == f"{good}served as version 3; from run-3-champion"
     assert challenger.description == f"{good}not served; from run-0-challenger"
     assert "models:/agegender@champion" in client.get_registered_model(registry.NAME).description

@@ -75,8 +75,14 @@ def _print(costs: dict[str, list[Cost]]) -> None:
     recorded, plain = medians.values()
     table.add_row("costs", f"{recorded.wall - plain.wall:+.1f}", f"{recorded.cpu - plain.cpu:+.1f}")
     Console().print(table)
-    rounds = len(costs["recorded"])
-    Console().print(f"Medians of {rounds} rounds; wall: {recorded.wall / plain.wall - 1:+.1%}")
+    pairs = list(zip(*costs.values(), strict=True))
+    Console().print(
+        f"Medians of {len(pairs)} rounds. Recorded against not recorded, round by round:"
+    )
+    for name in Cost._fields:
+        ratios = sorted(getattr(one, name) / getattr(other, name) for one, other in pairs)
+        told = f"median {statistics.median(ratios) - 1:+.1%}"
+        Console().print(f"{name}: {told}, from {ratios[0] - 1:+.1%} to {ratios[-1] - 1:+.1%}")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ def run_serve(
                 f"{', '.join(map(str, there))}",
                 EXIT_USAGE,
             )
+    if not verbose:  # a line for every picture that does not decode is the sender's to write
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     quiet.prepare_environment()
     with _stderr_muted(not verbose):
         from serving.server import running

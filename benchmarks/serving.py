@@ -1,4 +1,4 @@
-"""`agegender serve` against the plain way, side by side: requests/s and latencies, at equal answers.
+"""`agegender serve` against the plain way: requests/s and latencies, at equal answers.
 
 The plain way is a Flask route that decodes one picture and calls model.predict of the same Keras
 model (benchmarks/serving_plain.py). Load comes from a process of its own, in turns.
@@ -22,7 +22,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import numpy as np
+import psutil
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -41,12 +43,20 @@ WAYS = (("plain", 1), ("rest", 1), ("grpc", 1), ("rest", 32), ("grpc", 32))
 
 
 class Figures(NamedTuple):
-    """Of one way: pictures/s, and requests' latencies in milliseconds."""
+    """Of one way: pictures/s, requests' latencies and the server's CPU time per picture, in ms."""
 
     per_second: float
     p50: float
     p95: float
     p99: float
+    cpu: float
+
+
+class Server(NamedTuple):
+    """Where it listens, and its process."""
+
+    address: str
+    process: psutil.Process
 
 
 def main() -> None:
@@ -75,19 +85,21 @@ def main() -> None:
         version = versions.publish(servable, base)
         write_warm_up(str(base / str(version) / "assets.extra" / "tf_serving_warmup_requests"))
         with _plain(trainer.outputs["model_run"].path) as plain, _serve(base) as (rest, grpc):
-            addresses = {"plain": plain, "rest": rest, "grpc": grpc}
-            _compare(addresses, pictures, arguments)
+            servers = {"plain": plain, "rest": rest, "grpc": grpc}
+            _compare(servers, pictures, arguments)
 
 
-def _compare(addresses: dict[str, str], pictures: Path, arguments: argparse.Namespace) -> None:
+def _compare(servers: dict[str, Server], pictures: Path, arguments: argparse.Namespace) -> None:
     figures: dict[tuple[str, int], list[Figures]] = {way: [] for way in WAYS}
     answers: dict[str, dict[str, list[float]]] = {}
     for _ in range(arguments.rounds):
         for kind, batch in WAYS:
-            found = _load(kind, addresses[kind], pictures, batch, arguments)
+            before = sum(servers[kind].process.cpu_times()[:2])
+            found = _load(kind, servers[kind].address, pictures, batch, arguments)
+            used = sum(servers[kind].process.cpu_times()[:2]) - before
             if found["refused"]:
                 raise SystemExit(f"{kind} refused: {found['refused'][0]}")
-            figures[kind, batch].append(_figures(found))
+            figures[kind, batch].append(_figures(found, used))
             print(f"{kind} {batch}: {figures[kind, batch][-1]}", file=sys.stderr, flush=True)
             answers.setdefault(kind, {}).update(found["answers"])
     _print({way: _median(found) for way, found in figures.items()}, arguments)
@@ -100,13 +112,15 @@ def _load(
     # A batch of 32 takes 32 times as long; so that enough of them are counted:
     seconds = arguments.seconds * (2 if batch > 1 or kind == "plain" else 1)
     numbers = [str(arguments.clients), str(batch), str(seconds)]
-    command = [sys.executable, "-m", "benchmarks.serving_load", kind, address, pictures, *numbers]
+    command = [sys.executable, "-m", "benchmarks.serving_load", kind, address]
+    command += [str(pictures), *numbers]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
-def _figures(found: dict[str, Any]) -> Figures:
+def _figures(found: dict[str, Any], cpu_seconds: float) -> Figures:
     p50, p95, p99 = np.percentile(np.array(found["latencies"]) * 1000, [50, 95, 99])
-    return Figures(found["pictures"] / found["seconds"], p50, p95, p99)
+    cpu = 1000 * cpu_seconds / found["asked"]
+    return Figures(found["pictures"] / found["seconds"], p50, p95, p99, cpu)
 
 
 def _median(found: list[Figures]) -> Figures:
@@ -115,16 +129,16 @@ def _median(found: list[Figures]) -> Figures:
 
 def _print(figures: dict[tuple[str, int], Figures], arguments: argparse.Namespace) -> None:
     table = Table(box=box.SIMPLE, title=f"{arguments.clients} clients, {arguments.model}")
-    for heading in ("", "batch", "pictures/s", "p50 ms", "p95 ms", "p99 ms", "pictures/s", "p99"):
+    headings = ("batch", "pictures/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms a picture")
+    for heading in ("", *headings, "pictures/s", "p99", "CPU"):
         table.add_column(heading, justify="right" if heading else "left")
     plain = figures["plain", 1]
     for (kind, batch), found in figures.items():
         times = found.per_second / plain.per_second
         share = f"{found.p99 / plain.p99:.2f}" if batch == 1 else ""
-        latencies = [f"{value:.0f}" for value in found[1:]]
-        table.add_row(
-            kind, str(batch), f"{found.per_second:.1f}", *latencies, f"x{times:.1f}", share
-        )
+        latencies = [f"{value:.0f}" for value in (found.p50, found.p95, found.p99)]
+        measured = [kind, str(batch), f"{found.per_second:.1f}", *latencies, f"{found.cpu:.1f}"]
+        table.add_row(*measured, f"x{times:.1f}", share, f"/{plain.cpu / found.cpu:.1f}")
     Console().print(table)
 
 
@@ -149,28 +163,29 @@ def _pictures(archive: str, folder: Path) -> Path:
 
 
 @contextmanager
-def _plain(model_run: Path) -> Iterator[str]:
+def _plain(model_run: Path) -> Iterator[Server]:
     port = _free_port()
-    with _running("-m", "benchmarks.serving_plain", str(model_run), str(port)):
-        yield _listening(port)
+    with _running("-m", "benchmarks.serving_plain", str(model_run), str(port)) as process:
+        _ready(port, "/")
+        yield Server(f"127.0.0.1:{port}", process)
 
 
 @contextmanager
-def _serve(base: Path) -> Iterator[tuple[str, str]]:
+def _serve(base: Path) -> Iterator[tuple[Server, Server]]:
     port, rest = _free_port(), _free_port()
     options = ["--base-path", str(base), "--port", str(port), "--rest-port", str(rest)]
-    with _running("-m", "pipeline", "serve", *options):
-        _listening(rest)
-        yield _listening(rest), _listening(port)
+    with _running("-m", "pipeline", "serve", *options) as process:
+        _ready(rest, "/readyz")
+        yield Server(f"127.0.0.1:{rest}", process), Server(f"127.0.0.1:{port}", process)
 
 
 @contextmanager
-def _running(*command: str) -> Iterator[None]:
+def _running(*command: str) -> Iterator[psutil.Process]:
     process = subprocess.Popen(
         [sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        yield
+        yield psutil.Process(process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
@@ -181,13 +196,13 @@ def _free_port() -> int:
         return found.getsockname()[1]
 
 
-def _listening(port: int) -> str:
-    """The address once something listens there."""
-    for _ in range(600):
+def _ready(port: int, path: str) -> None:
+    """Waits until something answers there."""
+    for _ in range(1200):
         try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return f"127.0.0.1:{port}"
-        except OSError:
+            httpx.get(f"http://127.0.0.1:{port}{path}")
+            return
+        except httpx.TransportError:
             time.sleep(0.5)
     raise SystemExit("a server does not start")
 

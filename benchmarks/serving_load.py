@@ -1,8 +1,9 @@
 """Load for one server, from a process of its own: clients that ask again once they are answered.
 
 Usage: python -m benchmarks.serving_load plain|rest|grpc ADDRESS PICTURES CLIENTS BATCH SECONDS
-Prints JSON: `latencies` in seconds, `seconds`, `pictures` answered, `refused`, and `answers`, the
-first one [age, female_probability] of each picture by its place in the folder.
+Prints JSON: `latencies` in seconds, `seconds`, the `pictures` answered in them, those `asked` for
+with warming up and winding down, `refused`, and `answers`, the first one [age, female_probability]
+of each picture by its place in the folder.
 """
 
 import base64
@@ -91,6 +92,7 @@ def load(
     latencies: list[float] = []
     answers: dict[int, Answer] = {}
     refused: list[str] = []
+    asked: list[int] = []
     counting, stop = threading.Event(), threading.Event()
 
     def client(number: int) -> None:
@@ -108,6 +110,7 @@ def load(
                 continue
             if counting.is_set():
                 latencies.append(time.perf_counter() - began)
+            asked.append(len(found))
             for place, answer in zip(places, found, strict=True):
                 answers.setdefault(place, answer)
 
@@ -127,6 +130,7 @@ def load(
         "latencies": latencies,
         "seconds": taken,
         "pictures": len(latencies) * batch,
+        "asked": sum(asked),
         "refused": refused,
         "answers": answers,
     }

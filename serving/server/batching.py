@@ -36,7 +36,7 @@ class Batcher:
         max_wait_ms: float,
         max_queued: int,
         threads: int,
-        observe: Callable[[int, Sequence[float]], None] = lambda size, waited: None,
+        observe: Callable[[int, Sequence[float]], None] = lambda _size, _waited: None,
     ) -> None:
         """Starts to work.
 

@@ -9,7 +9,7 @@ import ctypes
 import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -275,7 +275,5 @@ def _not_found(message: str) -> ServingError:
 def _return_memory() -> None:
     """Gives back what a closed version held: its graph, which is in cycles, and glibc's heap."""
     gc.collect()
-    try:
+    with suppress(AttributeError):  # no glibc
         ctypes.CDLL(None).malloc_trim(0)
-    except AttributeError:  # no glibc
-        pass

@@ -60,13 +60,14 @@ def _settings(base_path: Path, labels: Sequence[str], options: dict[str, Any]) -
         return ServerSettings(base_path=base_path, labels=pairs, **options)
     except ValidationError as error:
         first = error.errors()[0]
-        name = "--" + str(first["loc"][0]).replace("_", "-")
-        raise UserError(f"{name} {first['input']}: {first['msg']}", EXIT_USAGE) from error
+        name = {"grpc_port": "port"}.get(str(first["loc"][0]), str(first["loc"][0]))
+        option = "--" + name.replace("_", "-")
+        raise UserError(f"{option} {first['input']}: {first['msg']}", EXIT_USAGE) from error
 
 
 @contextmanager
 def _stderr_muted(muted: bool) -> Iterator[None]:
-    """TensorFlow's libraries write to descriptor 2 while they are loaded, whatever they are told."""
+    """TensorFlow's libraries write to descriptor 2 while they are loaded, whatever is set."""
     if not muted:
         yield
         return

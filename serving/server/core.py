@@ -46,6 +46,7 @@ class Core:
         model = model if model == self.catalog.name else ""
         began, status = time.perf_counter(), grpc.StatusCode.OK
         self._at_work += 1
+        self.metrics.at_work.set(self._at_work)
         try:
             if self._at_work > self.settings.max_requests:
                 raise ServingError(
@@ -72,6 +73,7 @@ class Core:
             raise
         finally:
             self._at_work -= 1
+            self.metrics.at_work.set(self._at_work)
             self.metrics.request(model, status.name)
 
     async def predict(self, model: Model, signature: str, rows: Sequence[bytes]) -> Outputs:

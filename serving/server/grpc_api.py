@@ -28,7 +28,6 @@ from serving.server.errors import ServingError, invalid
 from serving.server.model import DEFAULT_SIGNATURE, Model, Outputs
 from serving.server.reload import policy_of
 
-Context = grpc.aio.ServicerContext
 _SIGNATURES = "signature_def"
 
 
@@ -39,7 +38,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         self._core = core
 
     async def Predict(  # noqa: N802 (TF Serving's name)
-        self, request: predict_pb2.PredictRequest, context: Context
+        self, request: predict_pb2.PredictRequest, context: grpc.aio.ServicerContext
     ) -> predict_pb2.PredictResponse:
         """Answers about the rows of one tensor."""
         async with _refusing(context):
@@ -54,7 +53,9 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         raise AssertionError  # a refusal has ended the call
 
     async def GetModelMetadata(  # noqa: N802
-        self, request: get_model_metadata_pb2.GetModelMetadataRequest, context: Context
+        self,
+        request: get_model_metadata_pb2.GetModelMetadataRequest,
+        context: grpc.aio.ServicerContext,
     ) -> get_model_metadata_pb2.GetModelMetadataResponse:
         """The signatures of a version."""
         async with _refusing(context):
@@ -75,19 +76,19 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         raise AssertionError
 
     async def Classify(  # noqa: N802
-        self, request: classification_pb2.ClassificationRequest, context: Context
+        self, request: classification_pb2.ClassificationRequest, context: grpc.aio.ServicerContext
     ) -> classification_pb2.ClassificationResponse:
         """Refuses: no signature classifies."""
         return await self._refuse(request, context, "classify")
 
     async def Regress(  # noqa: N802
-        self, request: regression_pb2.RegressionRequest, context: Context
+        self, request: regression_pb2.RegressionRequest, context: grpc.aio.ServicerContext
     ) -> regression_pb2.RegressionResponse:
         """Refuses: no signature regresses."""
         return await self._refuse(request, context, "regress")
 
     async def MultiInference(  # noqa: N802
-        self, request: inference_pb2.MultiInferenceRequest, context: Context
+        self, request: inference_pb2.MultiInferenceRequest, context: grpc.aio.ServicerContext
     ) -> inference_pb2.MultiInferenceResponse:
         """Refuses: it would classify or regress."""
         async with _refusing(context):
@@ -104,7 +105,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
                 raise refuse_method(model, spec.signature_name, kind)
         raise AssertionError
 
-    async def _refuse(self, request: Any, context: Context, kind: str) -> Any:
+    async def _refuse(self, request: Any, context: grpc.aio.ServicerContext, kind: str) -> Any:
         async with _refusing(context):
             spec = request.model_spec
             api = kind.capitalize()
@@ -128,7 +129,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         self._core = core
 
     async def GetModelStatus(  # noqa: N802
-        self, request: get_model_status_pb2.GetModelStatusRequest, context: Context
+        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.aio.ServicerContext
     ) -> get_model_status_pb2.GetModelStatusResponse:
         """The states of one version, or of all."""
         async with _refusing(context):
@@ -139,7 +140,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
         raise AssertionError
 
     async def HandleReloadConfigRequest(  # noqa: N802
-        self, request: model_management_pb2.ReloadConfigRequest, context: Context
+        self, request: model_management_pb2.ReloadConfigRequest, context: grpc.aio.ServicerContext
     ) -> model_management_pb2.ReloadConfigResponse:
         """Sets the version policy and the labels of the one model there is."""
         async with _refusing(context):
@@ -154,7 +155,7 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 
 @asynccontextmanager
-async def _refusing(context: Context) -> AsyncIterator[None]:
+async def _refusing(context: grpc.aio.ServicerContext) -> AsyncIterator[None]:
     """Ends the call with the code and message of a refusal."""
     try:
         yield

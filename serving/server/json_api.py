@@ -87,8 +87,8 @@ def predict_request(body: bytes, input_name: Callable[[str], str | None]) -> Ask
         raise invalid(f'Serving signature name: "{signature}" not found in signature def')
     if "instances" in asked and "inputs" in asked:
         raise invalid(
-            f"JSON Value: {_shown(asked)} Not formatted correctly expecting only one of 'inputs' or "
-            "'instances' keys to exist "
+            f"JSON Value: {_shown(asked)} Not formatted correctly expecting only one of "
+            "'inputs' or 'instances' keys to exist "
         )
     if "instances" in asked:
         return Asked(signature, _by_row(asked, name), True)
@@ -112,9 +112,7 @@ def refused_examples(body: bytes, kind: str) -> str:
             "was not found"
         )
     if not isinstance(examples, list):
-        raise invalid(
-            f"JSON Value: {_shown(asked)} Expecting 'examples' value to be an list/array"
-        )
+        raise invalid(f"JSON Value: {_shown(asked)} Expecting 'examples' value to be an list/array")
     if not examples:
         raise invalid(f"JSON Value: {_shown(asked)} 'examples' value is an empty array")
     return signature
@@ -195,9 +193,7 @@ def _by_column(inputs: Any, name: str) -> list[bytes]:
 
 def _is_object(value: Any) -> bool:
     """Whether it holds named tensors, unlike {"b64": ...}, which is a string."""
-    return isinstance(value, dict) and not (
-        len(value) == 1 and isinstance(value.get("b64"), str)
-    )
+    return isinstance(value, dict) and not (len(value) == 1 and isinstance(value.get("b64"), str))
 
 
 def _bytes(value: Any, name: str) -> bytes:
@@ -210,9 +206,7 @@ def _bytes(value: Any, name: str) -> bytes:
         raise invalid(f"Tensor {name} has a row that is a list, expected shape [-1]")
     if not isinstance(value, dict):
         kind = _TYPES.get(type(value), str(value) if isinstance(value, bool) else "Number")
-        raise invalid(
-            f"JSON Value: {_shown(value)} Type: {kind} is not of expected type: string"
-        )
+        raise invalid(f"JSON Value: {_shown(value)} Type: {kind} is not of expected type: string")
     if _is_object(value):
         raise invalid(f"JSON Value: {_shown(value)} not formatted correctly for base64 data")
     return _unbase64(value["b64"])

@@ -44,7 +44,12 @@ class Metrics:
             buckets=_SIZES,
             registry=self.registry,
         )
-        self.queued = Gauge("agegender_queued_pictures", "Pictures that wait.", registry=self.registry)
+        self.queued = Gauge(
+            "agegender_queued_pictures", "Pictures that wait.", registry=self.registry
+        )
+        self.at_work = Gauge(
+            "agegender_requests_at_work", "Requests at work.", registry=self.registry
+        )
         self.available = Gauge(
             "agegender_version_available", "Versions served.", ["version"], registry=self.registry
         )

@@ -20,6 +20,7 @@ DEFAULT_SIGNATURE = "serving_default"
 PREDICT = "tensorflow/serving/predict"
 _WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 _MAX_WARM_UP = 1000  # records, as TF Serving
+_HEADING = re.compile(r"$|Graph execution error|Detected at node|<stack traces|\d+ root error")
 _NODES = re.compile(r"\{\{function_node [^}]*\}\}|\[\[\{\{node .*?\]\]|\[Op:[^]]*\]")
 
 
@@ -92,7 +93,9 @@ class Model:
         if not path.is_file():
             return
         try:
-            records = list(tf.data.TFRecordDataset(str(path)).take(_MAX_WARM_UP).as_numpy_iterator())
+            records = list(
+                tf.data.TFRecordDataset(str(path)).take(_MAX_WARM_UP).as_numpy_iterator()
+            )
             requests = [PredictionLog.FromString(one).predict_log.request for one in records]
         except Exception as error:
             raise _plain(error) from error
@@ -126,5 +129,5 @@ def _plain(error: Exception) -> ServingError:
     """The same in one line, without TensorFlow's names of nodes."""
     text = error.message if isinstance(error, tf.errors.OpError) else str(error)
     lines = [" ".join(line.split()) for line in _NODES.sub("", text).splitlines()]
-    said = next((line for line in lines if line), type(error).__name__)
+    said = next((one for one in lines if not _HEADING.match(one)), type(error).__name__)
     return of_number(error.error_code if isinstance(error, tf.errors.OpError) else 3, said[:500])

@@ -40,7 +40,8 @@ def application(core: Core) -> Starlette:
     every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     return Starlette(
         routes=[
-            Route("/v1/{rest:path}", _answering(core), methods=every),
+            # As in TF Serving, capitals are no matter.
+            *(Route(f"/{v}1/{{rest:path}}", _answering(core), methods=every) for v in "vV"),
             Route("/healthz", lambda _request: JSONResponse({"status": "alive"})),
             Route("/readyz", lambda _request: _readiness(core)),
             Route(METRICS_PATH, lambda _request: _metrics(core)),

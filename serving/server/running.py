@@ -68,20 +68,23 @@ async def _serve(settings: ServerSettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     core = core_of(settings)
-    sock = _listen(settings.host, settings.rest_port)
-    services, healthy, grpc_port = _grpc_server(core)
+    sock = _bound(settings.host, settings.rest_port, "--rest-port")
+    _bound(settings.host, settings.grpc_port, "--port").close()
     stopped = asyncio.create_task(stop.wait())
     loading = asyncio.create_task(core.catalog.refresh())
     await asyncio.wait({stopped, loading}, return_when=asyncio.FIRST_COMPLETED)
     if loading.done():
         loading.result()
         _require_a_version(core)
+        services, healthy, grpc_port = _grpc_server(core)
         await services.start()
         rest = _Rest(_rest_config(core))
         listening = asyncio.create_task(rest.serve(sockets=[sock]))
         watching = asyncio.create_task(core.catalog.watch(settings.poll_seconds))
         await _tell_health(healthy, HealthCheckResponse.SERVING)
-        at = f"http://{settings.host}:{sock.getsockname()[1]} and grpc://{settings.host}:{grpc_port}"
+        at = (
+            f"http://{settings.host}:{sock.getsockname()[1]} and grpc://{settings.host}:{grpc_port}"
+        )
         _say(f"{settings.model_name} at {at}; Ctrl-C ends it")
 
         await asyncio.wait({stopped, listening, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -115,14 +118,18 @@ def _require_a_version(core: Core) -> None:
     raise UserError(f"no version in {core.catalog.base_path} loads: {why or 'they went away'}")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int, option: str) -> socket.socket:
+    """A socket at that address; nothing can connect before it is listened at."""
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=1024)
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        sock = socket.socket(family)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
     except OSError as error:
         raise UserError(
-            f"{host}:{port} cannot be listened at ({error.strerror}): choose another --rest-port"
+            f"{host}:{port} cannot be listened at ({error.strerror}): choose another {option}"
         ) from error
+    return sock
 
 
 def _grpc_server(core: Core) -> tuple[grpc.aio.Server, health.HealthServicer, int]:

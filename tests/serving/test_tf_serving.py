@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from google.protobuf import (
+    descriptor_pb2,
+    descriptor_pool,
+    message_factory,
+    text_format,
+    wrappers_pb2,
+)
 from kubernetes import client  # type: ignore[import-untyped]
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
@@ -104,7 +110,9 @@ def test_batching_and_monitoring_are_what_tf_serving_reads() -> None:
     )
     assert monitoring.prometheus_config.enable  # type: ignore[attr-defined]
     path = monitoring.prometheus_config.path  # type: ignore[attr-defined]
-    annotations = loaded("kubernetes/deployment.yaml")["spec"]["template"]["metadata"]["annotations"]
+    annotations = loaded("kubernetes/deployment.yaml")["spec"]["template"]["metadata"][
+        "annotations"
+    ]
     assert path == annotations["prometheus.io/path"] == "/monitoring/prometheus/metrics"
 
 

@@ -1,4 +1,4 @@
-"""Whatever comes at once: everybody gets their own answers, and nobody pays for another's mistake."""
+"""Whatever comes at once: everybody gets their own answers, and pays for no other's mistake."""
 
 import asyncio
 import threading

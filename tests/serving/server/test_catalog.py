@@ -98,7 +98,9 @@ def test_a_version_that_does_not_load_changes_nothing(world: World) -> None:
         assert world.said[1:] == ["version 2 does not load: it is broken; still serving 1"]
         # Mended in place, it is tried again; so it is by a server that starts anew.
         write_model(world.tmp_path / "mended", 1)
-        os.replace(world.tmp_path / "mended" / "saved_model.pb", world.base / "2" / "saved_model.pb")
+        os.replace(
+            world.tmp_path / "mended" / "saved_model.pb", world.base / "2" / "saved_model.pb"
+        )
         await catalog.refresh()
         assert served(catalog) == 2
         world.publish(BROKEN)
@@ -158,7 +160,9 @@ def test_labels_keep_a_version(world: World) -> None:
         await catalog.reconfigure(2, None, {"stable": 2, "canary": 3})
         assert catalog.available == [2, 3]
         assert served(catalog, "stable") == 2
-        with pytest.raises(ServingError, match="assign label to version 9 .*not currently available"):
+        with pytest.raises(
+            ServingError, match=r"assign label to version 9 .*not currently available"
+        ):
             await catalog.reconfigure(2, None, {"stable": 9})
         assert served(catalog, "stable") == 2
         await catalog.reconfigure(1, frozenset({1}), {})

@@ -68,12 +68,15 @@ def test_the_four_ways_to_ask(body: dict[str, Any], by_row: bool) -> None:
         ),
         (
             {"instances": [1.5]},
-            "Failed to process element: 0 of 'instances' list. Error: INVALID_ARGUMENT: JSON Value: "
-            "1.5 Type: Number is not of expected type: string",
+            "Failed to process element: 0 of 'instances' list. Error: INVALID_ARGUMENT: "
+            "JSON Value: 1.5 Type: Number is not of expected type: string",
         ),
         ({"instances": [None]}, "JSON Value: null Type: Null is not of expected type: string"),
         ({"instances": [True]}, "JSON Value: true Type: True is not of expected type: string"),
-        ({"instances": ["x", {"image_bytes": "x"}]}, "Expecting value/list but got object at item 1"),
+        (
+            {"instances": ["x", {"image_bytes": "x"}]},
+            "Expecting value/list but got object at item 1",
+        ),
         ({"instances": [{"image_bytes": "x"}, "x"]}, "Expecting object but got list at item 1"),
         ({"instances": [{"x": "y"}]}, "JSON object: does not have named input: x"),
         ({"instances": [{}]}, "JSON object: {} keys must be equal to: image_bytes"),
@@ -127,12 +130,13 @@ JSON = st.recursive(
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(JSON | st.binary(max_size=50))
 def test_any_body_is_understood_or_refused(body: Any) -> None:
+    code, rows = 0, []
     try:
-        asked = ask(body)
+        rows = ask(body).rows
     except ServingError as refused:
-        assert refused.code.value[0] == 3
-    else:
-        assert all(isinstance(row, bytes) for row in asked.rows)
+        code = refused.code.value[0]
+    assert code in (0, 3)
+    assert all(isinstance(row, bytes) for row in rows)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -156,7 +160,9 @@ def test_answers_by_row_and_by_column() -> None:
     }
     # One output has no name, and bytes are written as they are sent.
     one = {"raw_bytes": np.array([b"a", b"b"], object)}
-    assert json.loads(json_api.predict_response(one, True)) == {"predictions": [b64(b"a"), b64(b"b")]}
+    assert json.loads(json_api.predict_response(one, True)) == {
+        "predictions": [b64(b"a"), b64(b"b")]
+    }
     assert json.loads(json_api.predict_response(one, False)) == {"outputs": [b64(b"a"), b64(b"b")]}
     nested = {"pixels": np.array([[b"\xff", b"x"]], object)}
     assert json.loads(json_api.predict_response(nested, True)) == {

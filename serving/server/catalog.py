@@ -81,15 +81,7 @@ class Catalog:
     async def refresh(self) -> None:
         """Looks at the folder once, and loads and gives up what it takes."""
         async with self._changing:
-            there = await asyncio.to_thread(versions.list_versions, self.base_path)
-            while (number := self._next_to_load(there)) is not None:
-                await self._bring_up(number)
-            wanted = self._wanted(there)
-            # What is served now stays until something wanted is.
-            if any(number in wanted for number in self.available):
-                for number in [one for one in self.available if one not in wanted]:
-                    await self._give_up(number)
-            self._forget()
+            await self._give_up_unwanted(await self._bring_up_wanted())
 
     async def watch(self, seconds: float) -> None:
         """Refreshes until cancelled."""
@@ -147,17 +139,19 @@ class Catalog:
         Raises:
           ServingError: FAILED_PRECONDITION for a label of a version that is not served.
         """
-        before = self.keep, self.only, self.labels
-        self.keep, self.only, self.labels = keep, only, dict(labels)
-        await self.refresh()
-        for number in labels.values():
-            if number not in self.available:
-                self.keep, self.only, self.labels = before
-                raise ServingError(
-                    grpc.StatusCode.FAILED_PRECONDITION,
-                    f"Request to assign label to version {number} of model {self.name}, "
-                    "which is not currently available for inference",
-                )
+        async with self._changing:
+            before = self.keep, self.only, self.labels
+            self.keep, self.only, self.labels = keep, only, dict(labels)
+            there = await self._bring_up_wanted()
+            for number in labels.values():
+                if number not in self.available:
+                    self.keep, self.only, self.labels = before
+                    raise ServingError(
+                        grpc.StatusCode.FAILED_PRECONDITION,
+                        f"Request to assign label to version {number} of model {self.name}, "
+                        "which is not currently available for inference",
+                    )
+            await self._give_up_unwanted(there)
 
     async def close(self) -> None:
         """Closes every version, once nobody asks it any more."""
@@ -197,6 +191,21 @@ class Catalog:
             newest = [number for number in there if not self._failed(number)][-self.keep :]
         labelled = [number for number in there if number in self.labels.values()]
         return sorted({*newest, *labelled}, reverse=True)
+
+    async def _bring_up_wanted(self) -> list[int]:
+        """Loads what should be served; returns the versions that are there."""
+        there = await asyncio.to_thread(versions.list_versions, self.base_path)
+        while (number := self._next_to_load(there)) is not None:
+            await self._bring_up(number)
+        return there
+
+    async def _give_up_unwanted(self, there: list[int]) -> None:
+        wanted = self._wanted(there)
+        # What is served now stays until something wanted is.
+        if any(number in wanted for number in self.available):
+            for number in [one for one in self.available if one not in wanted]:
+                await self._give_up(number)
+        self._forget()
 
     def _next_to_load(self, there: list[int]) -> int | None:
         missing = (

@@ -163,7 +163,8 @@ def test_labels_keep_a_version(world: World) -> None:
         with pytest.raises(
             ServingError, match=r"assign label to version 9 .*not currently available"
         ):
-            await catalog.reconfigure(2, None, {"stable": 9})
+            await catalog.reconfigure(1, None, {"stable": 9})
+        assert catalog.available == [2, 3]
         assert served(catalog, "stable") == 2
         await catalog.reconfigure(1, frozenset({1}), {})
         assert catalog.available == [1]

@@ -107,7 +107,7 @@ def test_limits_are_said_and_hold(live: tuple[Running, Path]) -> None:
     server, _ = live
     small = picture(50)
     for sent, status, said in [
-        (body(small * 200), 413, "larger than 200000 bytes"),
+        (body(small * 400), 413, "larger than 200000 bytes"),
         (body(*[small] * 9), 400, "Task size 9 is larger than maximum input batch size 8"),
     ]:
         response = httpx.post(server.rest + PREDICT, json=sent, timeout=60)

@@ -26,6 +26,7 @@ from serving.server.metrics import Metrics
 from serving.server.model import Model
 from serving.server.rest import application
 from serving.server.settings import ServerSettings
+from serving.server.unparsed import UnparsedInterceptor
 
 _HEALTH_NAMES = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
 _MAX_ANSWER_BYTES = 256 * 2**20
@@ -135,11 +136,12 @@ def _bound(host: str, port: int, option: str) -> socket.socket:
 def _grpc_server(core: Core) -> tuple[grpc.aio.Server, health.HealthServicer, int]:
     settings = core.settings
     server = grpc.aio.server(
+        interceptors=[UnparsedInterceptor()],
         options=[
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", _MAX_ANSWER_BYTES),
             ("grpc.so_reuseport", 0),  # a second server must not share the port unseen
-        ]
+        ],
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         PredictionService(core), server

@@ -139,7 +139,7 @@ def _print(figures: dict[tuple[str, int], Figures], arguments: argparse.Namespac
         latencies = [f"{value:.0f}" for value in (found.p50, found.p95, found.p99)]
         measured = [kind, str(batch), f"{found.per_second:.1f}", *latencies, f"{found.cpu:.1f}"]
         table.add_row(*measured, f"x{times:.1f}", share, f"/{plain.cpu / found.cpu:.1f}")
-    Console().print(table)
+    Console(width=110).print(table)
 
 
 def _print_differences(answers: dict[str, dict[str, list[float]]]) -> None:

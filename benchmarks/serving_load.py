@@ -95,8 +95,7 @@ def load(
     asked: list[int] = []
     counting, stop = threading.Event(), threading.Event()
 
-    def client(number: int) -> None:
-        ask = connect()
+    def client(number: int, ask: Ask) -> None:
         for turn in itertools.count():
             if stop.is_set():
                 return
@@ -114,7 +113,9 @@ def load(
             for place, answer in zip(places, found, strict=True):
                 answers.setdefault(place, answer)
 
-    threads = [threading.Thread(target=client, args=[i], daemon=True) for i in range(clients)]
+    # Connected first: importing what gRPC takes is not a client's waiting.
+    asks = [connect() for _ in range(clients)]
+    threads = [threading.Thread(target=client, args=one, daemon=True) for one in enumerate(asks)]
     for thread in threads:
         thread.start()
     time.sleep(_WARM_UP)

@@ -31,6 +31,8 @@ def serve(
     max_queued: Annotated[int, typer.Option(help="Pictures that may wait.")] = 1024,
     max_requests: Annotated[int, typer.Option(help="Requests at work at once.")] = 256,
     max_body_bytes: Annotated[int, typer.Option(help="Of one request.")] = 16 * 2**20,
+    max_held_bytes: Annotated[int, typer.Option(help="Of all bodies at work over REST.")] = 256
+    * 2**20,
     max_pixels: Annotated[int, typer.Option(help="Of one picture.")] = 16_000_000,
     request_seconds: Annotated[float, typer.Option(help="The longest a request takes.")] = 30.0,
     drain_seconds: Annotated[
@@ -53,6 +55,7 @@ def serve(
         "max_queued": max_queued,
         "max_requests": max_requests,
         "max_body_bytes": max_body_bytes,
+        "max_held_bytes": max_held_bytes,
         "max_pixels": max_pixels,
         "request_seconds": request_seconds,
         "drain_seconds": drain_seconds,

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
 import grpc
 
@@ -27,7 +27,7 @@ class Core:
         self.settings, self.catalog = settings, catalog
         self.batcher, self.metrics = batcher, metrics
         self.draining = False
-        self._at_work = 0
+        self._at_work = self._held = 0
 
     @property
     def ready(self) -> bool:
@@ -75,6 +75,30 @@ class Core:
             self._at_work -= 1
             self.metrics.at_work.set(self._at_work)
             self.metrics.request(model, status.name)
+
+    @contextmanager
+    def holding(self) -> Iterator[Callable[[int], None]]:
+        """Yields what is to be told of bytes that are kept in memory until the block ends.
+
+        It raises ServingError, RESOURCE_EXHAUSTED, when all requests would hold more than
+        `max_held_bytes`.
+        """
+        held = 0
+
+        def hold(size: int) -> None:
+            nonlocal held
+            if self._held + size > self.settings.max_held_bytes:
+                raise ServingError(
+                    grpc.StatusCode.RESOURCE_EXHAUSTED,
+                    f"More than {self.settings.max_held_bytes} bytes in requests at once",
+                )
+            self._held += size
+            held += size
+
+        try:
+            yield hold
+        finally:
+            self._held -= held
 
     async def predict(self, model: Model, signature: str, rows: Sequence[bytes]) -> Outputs:
         """Checks the rows, and answers them within a batch.

@@ -39,7 +39,7 @@ def check(input_name: str, rows: Sequence[bytes], max_pixels: int) -> None:
         if width * height > max_pixels:
             raise invalid(f"Input {i}: {width}x{height} is more than {max_pixels} pixels")
         if frames > 1:
-            raise invalid(f"Input {i}: an animated GIF is not one picture")
+            raise invalid(f"Input {i}: it is animated: send one picture")
 
 
 def _pictures(input_name: str, rows: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:

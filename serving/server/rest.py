@@ -90,7 +90,14 @@ def _which(name: str, version: str | None, label: str | None) -> _Which:
 
 
 async def _posted(core: Core, which: _Which, method: str, request: Request) -> Response:
-    body = await _body(request, core.settings.max_body_bytes)
+    with core.holding() as hold:
+        return await _answered(core, which, method, request, hold)
+
+
+async def _answered(
+    core: Core, which: _Which, method: str, request: Request, hold: Callable[[int], None]
+) -> Response:
+    body = await _body(request, core.settings.max_body_bytes, hold)
     if body is None:
         limit = core.settings.max_body_bytes
         # What is left of the body is not read.
@@ -107,8 +114,8 @@ async def _posted(core: Core, which: _Which, method: str, request: Request) -> R
     return _json(json_api.predict_response(outputs, asked.by_row))
 
 
-async def _body(request: Request, limit: int) -> bytes | None:
-    """A request's body, None when it is larger than the limit."""
+async def _body(request: Request, limit: int, hold: Callable[[int], None]) -> bytes | None:
+    """A request's body, None when it is larger than the limit; `hold` is told of it."""
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length[:20]) > limit:
         return None
@@ -118,6 +125,7 @@ async def _body(request: Request, limit: int) -> bytes | None:
         size += len(part)
         if size > limit:
             return None
+        hold(len(part))
     return b"".join(parts)
 
 

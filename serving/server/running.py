@@ -29,6 +29,7 @@ from serving.server.settings import ServerSettings
 from serving.server.unparsed import UnparsedInterceptor
 
 _HEALTH_NAMES = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
+_SPARE_RPCS = 64
 _MAX_ANSWER_BYTES = 256 * 2**20
 
 
@@ -142,6 +143,8 @@ def _grpc_server(core: Core) -> tuple[grpc.aio.Server, health.HealthServicer, in
             ("grpc.max_send_message_length", _MAX_ANSWER_BYTES),
             ("grpc.so_reuseport", 0),  # a second server must not share the port unseen
         ],
+        # Messages are in memory before they are refused; health checks must get through.
+        maximum_concurrent_rpcs=settings.max_requests + _SPARE_RPCS,
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         PredictionService(core), server

@@ -25,6 +25,7 @@ class ServerSettings(BaseModel):
       max_queued: pictures that wait; what comes then is refused with RESOURCE_EXHAUSTED (429).
       max_requests: requests at work at the same time; beyond, refused likewise.
       max_body_bytes: of one request.
+      max_held_bytes: of the bodies of all REST requests at work; beyond, refused likewise.
       max_pixels: of one decoded picture.
       request_seconds: after that a request is answered with DEADLINE_EXCEEDED (504).
       drain_seconds: what a stopping server gives to requests that are at work.
@@ -46,6 +47,7 @@ class ServerSettings(BaseModel):
     max_queued: int = Field(1024, ge=1)
     max_requests: int = Field(256, ge=1)
     max_body_bytes: int = Field(16 * 2**20, ge=1024)
+    max_held_bytes: int = Field(256 * 2**20, ge=1024)
     max_pixels: int = Field(16_000_000, ge=1)
     request_seconds: float = Field(30.0, gt=0)
     drain_seconds: float = Field(30.0, ge=0)

@@ -27,6 +27,14 @@ class ServingError(Exception):
         self.message = message
 
 
+class TooLargeError(ServingError):
+    """The body is larger than the limit; over REST it is 413."""
+
+    def __init__(self, limit: int) -> None:
+        message = f"The body is larger than {limit} bytes"
+        super().__init__(grpc.StatusCode.RESOURCE_EXHAUSTED, message)
+
+
 def invalid(message: str) -> ServingError:
     """The request is wrong, and would be at any other time."""
     return ServingError(grpc.StatusCode.INVALID_ARGUMENT, message)

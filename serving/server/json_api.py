@@ -5,10 +5,10 @@ string per picture.
 """
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -214,15 +214,13 @@ def _bytes(value: Any, name: str) -> bytes:
 
 def _unbase64(text: str) -> bytes:
     """As absl::Base64Unescape: white space is skipped, padding may be missing."""
-    if text.isascii() and len(text) % 4:
-        text = re.sub(r"\s", "", text)
-        text += "=" * (-len(text) % 4)
-    for attempt in (text, re.sub(r"\s", "", text)):
-        try:
-            return base64.b64decode(attempt, validate=True)
-        except (binascii.Error, ValueError):
-            continue
-    raise invalid("Unable to base64 decode")
+    with suppress(ValueError):
+        return base64.b64decode(text, validate=True)
+    compact = re.sub(r"\s", "", text)
+    try:
+        return base64.b64decode(compact + "=" * (-len(compact) % 4), validate=True)
+    except ValueError:
+        raise invalid("Unable to base64 decode") from None
 
 
 def _column(name: str, values: np.ndarray) -> list[Any]:

@@ -46,6 +46,7 @@ _REFUSALS: Final = {
     404: "No such model or version.",
     413: "The body is too large.",
     429: "Too much at once: try again later.",
+    500: "A defect of the model or the server.",
     503: "The server is stopping.",
     504: "It took too long.",
 }
@@ -100,7 +101,7 @@ def _refusals(*codes: int) -> dict[str, Any]:
 def _get(summary: str, schema: str) -> dict[str, Any]:
     return {
         "summary": summary,
-        "responses": {"200": _response("As asked.", schema), **_refusals(400, 404)},
+        "responses": {"200": _response("As asked.", schema), **_refusals(400, 404, 500)},
     }
 
 
@@ -108,7 +109,7 @@ def _refused(method: str) -> dict[str, Any]:
     return {
         "summary": f"Refused: no signature can {method}",
         "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
-        "responses": _refusals(400, 404, 413, 429, 503, 504),
+        "responses": _refusals(400, 404, 413, 429, 500, 503, 504),
     }
 
 
@@ -131,7 +132,7 @@ _PREDICT: Final = {
     },
     "responses": {
         "200": _response("An answer per picture.", "PredictResponse"),
-        **_refusals(400, 404, 413, 429, 503, 504),
+        **_refusals(400, 404, 413, 429, 500, 503, 504),
     },
 }
 _SCHEMAS: Final[dict[str, Any]] = {

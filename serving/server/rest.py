@@ -16,7 +16,7 @@ from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusResponse
 
 from serving.server import json_api
 from serving.server.core import Core, refuse_method
-from serving.server.errors import HTTP_STATUS, ServingError, invalid
+from serving.server.errors import HTTP_STATUS, ServingError, TooLargeError, invalid
 from serving.server.openapi import description
 
 METRICS_PATH: Final = "/monitoring/prometheus/metrics"
@@ -47,7 +47,7 @@ def application(core: Core) -> Starlette:
             Route(METRICS_PATH, lambda _request: _metrics(core)),
             Route("/openapi.json", lambda _request: JSONResponse(description(core.catalog.name))),
         ],
-        exception_handlers={404: _unknown_path, 405: _unknown_path},
+        exception_handlers={404: _unknown_path, 405: _unknown_path, 500: _defect},
     )
 
 
@@ -55,6 +55,9 @@ def _answering(core: Core) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
             return await _answer(core, request)
+        except TooLargeError as error:
+            # What is left of the body is not read.
+            return _refusal(TOO_LARGE, error.message, close=True)
         except ServingError as error:
             return _refusal(HTTP_STATUS.get(error.code, 500), error.message)
         except ClientDisconnect:
@@ -91,41 +94,30 @@ def _which(name: str, version: str | None, label: str | None) -> _Which:
 
 async def _posted(core: Core, which: _Which, method: str, request: Request) -> Response:
     with core.holding() as hold:
-        return await _answered(core, which, method, request, hold)
-
-
-async def _answered(
-    core: Core, which: _Which, method: str, request: Request, hold: Callable[[int], None]
-) -> Response:
-    body = await _body(request, core.settings.max_body_bytes, hold)
-    if body is None:
-        limit = core.settings.max_body_bytes
-        # What is left of the body is not read.
-        return _refusal(TOO_LARGE, f"The body is larger than {limit} bytes", close=True)
-    with core.catalog.lease(*which) as model:
-        if method != "predict":
-            raise refuse_method(model, json_api.refused_examples(body, method), method)
-        if len(body) > _INLINE_BYTES:
-            asked = await asyncio.to_thread(json_api.predict_request, body, model.input_name)
-        else:
-            asked = json_api.predict_request(body, model.input_name)
-        del body
-        outputs = await core.predict(model, asked.signature, asked.rows)
+        body = await _body(request, core.settings.max_body_bytes, hold)
+        with core.catalog.lease(*which) as model:
+            if method != "predict":
+                raise refuse_method(model, json_api.refused_examples(body, method), method)
+            if len(body) > _INLINE_BYTES:
+                asked = await asyncio.to_thread(json_api.predict_request, body, model.input_name)
+            else:
+                asked = json_api.predict_request(body, model.input_name)
+            outputs = await core.predict(model, asked.signature, asked.rows)
     return _json(json_api.predict_response(outputs, asked.by_row))
 
 
-async def _body(request: Request, limit: int, hold: Callable[[int], None]) -> bytes | None:
-    """A request's body, None when it is larger than the limit; `hold` is told of it."""
+async def _body(request: Request, limit: int, hold: Callable[[int], None]) -> bytes:
+    """A request's body, no more than `limit` bytes of it; `hold` is told of what is kept."""
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length[:20]) > limit:
-        return None
+        raise TooLargeError(limit)
     parts, size = [], 0
     async for part in request.stream():
-        parts.append(part)
         size += len(part)
         if size > limit:
-            return None
+            raise TooLargeError(limit)
         hold(len(part))
+        parts.append(part)
     return b"".join(parts)
 
 
@@ -167,6 +159,10 @@ def _metrics(core: Core) -> Response:
 
 async def _unknown_path(request: Request, _error: Exception) -> Response:
     return _refusal(404, f"Not found: {request.method} {request.url.path}")
+
+
+async def _defect(_request: Request, error: Exception) -> Response:
+    return _refusal(500, f"{type(error).__name__}: see the server's log")
 
 
 def _refusal(status: int, message: str, close: bool = False) -> Response:

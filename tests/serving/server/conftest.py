@@ -1,7 +1,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -90,6 +90,3 @@ def server(servable: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     versions.publish(servable, folder / "agegender")
     with serving(folder / "agegender", folder / "log", "--max-pixels", "10000") as running:
         yield running
-
-
-Start = Callable[..., Running]

@@ -99,7 +99,7 @@ def test_a_refusal_repeats_little_of_what_was_sent() -> None:
     assert len(refusal({"signature_name": 1, "instances": ["x" * 100_000]})) < 400
 
 
-@pytest.mark.parametrize("text", ["AAEC", "A AEC\n", "AA EC", "+/8=", "+/8", " + / 8"])
+@pytest.mark.parametrize("text", ["AAEC", "A AEC\n", "AA EC", "+/8=", "+/8", " + / 8", "AAE "])
 def test_base64_may_lack_padding_and_hold_white_space(text: str) -> None:
     compact = "".join(text.split())
     expected = base64.b64decode(compact + "=" * (-len(compact) % 4))

@@ -1,6 +1,7 @@
 """`agegender serve`: what can be wrong before TensorFlow is loaded, and the server itself."""
 
 import os
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,12 +44,14 @@ def run_serve(
                 f"{', '.join(map(str, there))}",
                 EXIT_USAGE,
             )
+    sock = _bound(settings.host, settings.rest_port, "--rest-port")
+    _bound(settings.host, settings.grpc_port, "--port").close()
     if not verbose:  # a line for every picture that does not decode is the sender's to write
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     quiet.prepare_environment()
     with _stderr_muted(not verbose):
         from serving.server import running
-    return running.serve(settings)
+    return running.serve(settings, sock)
 
 
 def _settings(base_path: Path, labels: Sequence[str], options: dict[str, Any]) -> ServerSettings:
@@ -63,6 +66,20 @@ def _settings(base_path: Path, labels: Sequence[str], options: dict[str, Any]) -
         name = {"grpc_port": "port"}.get(str(first["loc"][0]), str(first["loc"][0]))
         option = "--" + name.replace("_", "-")
         raise UserError(f"{option} {first['input']}: {first['msg']}", EXIT_USAGE) from error
+
+
+def _bound(host: str, port: int, option: str) -> socket.socket:
+    """A socket at that address, not yet listened at."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        sock = socket.socket(family)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+    except OSError as error:
+        raise UserError(
+            f"{host}:{port} cannot be listened at ({error.strerror}): choose another {option}"
+        ) from error
+    return sock
 
 
 @contextmanager

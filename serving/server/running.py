@@ -33,15 +33,19 @@ _SPARE_RPCS = 64
 _MAX_ANSWER_BYTES = 256 * 2**20
 
 
-def serve(settings: ServerSettings) -> int:
+def serve(settings: ServerSettings, sock: socket.socket) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code.
 
+    Args:
+      settings: what it is told.
+      sock: bound to the REST port; nothing can connect before a version is served.
+
     Raises:
-      UserError: when a port is taken, or no version loads.
+      UserError: when no version loads, or gRPC's port is taken meanwhile.
     """
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(settings))
+        return runner.run(_serve(settings, sock))
 
 
 def core_of(settings: ServerSettings) -> Core:
@@ -65,13 +69,11 @@ def core_of(settings: ServerSettings) -> Core:
     return Core(settings, catalog, batcher, metrics)
 
 
-async def _serve(settings: ServerSettings) -> int:
+async def _serve(settings: ServerSettings, sock: socket.socket) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     core = core_of(settings)
-    sock = _bound(settings.host, settings.rest_port, "--rest-port")
-    _bound(settings.host, settings.grpc_port, "--port").close()
     stopped = asyncio.create_task(stop.wait())
     loading = asyncio.create_task(core.catalog.refresh())
     await asyncio.wait({stopped, loading}, return_when=asyncio.FIRST_COMPLETED)
@@ -118,20 +120,6 @@ def _require_a_version(core: Core) -> None:
         return
     why = "; ".join(f"version {n}: {said}" for n, said in core.catalog.failures().items())
     raise UserError(f"no version in {core.catalog.base_path} loads: {why or 'they went away'}")
-
-
-def _bound(host: str, port: int, option: str) -> socket.socket:
-    """A socket at that address; nothing can connect before it is listened at."""
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        sock = socket.socket(family)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-    except OSError as error:
-        raise UserError(
-            f"{host}:{port} cannot be listened at ({error.strerror}): choose another {option}"
-        ) from error
-    return sock
 
 
 def _grpc_server(core: Core) -> tuple[grpc.aio.Server, health.HealthServicer, int]:

@@ -161,7 +161,7 @@ def test_health_and_metrics(server: Running) -> None:
 
 def test_sigterm_answers_what_is_at_work(base_path: Path, tmp_path: Path) -> None:
     file = io.BytesIO()
-    Image.new("L", (2500, 2500), 90).save(file, "PNG")
+    Image.new("L", (1500, 1500), 90).save(file, "PNG")
     sent = body(*[file.getvalue()] * 8)
     with serving(base_path, tmp_path / "log") as server, ThreadPoolExecutor(8) as pool:
 

@@ -35,8 +35,10 @@ from serving import versions
 
 quiet.prepare_environment()
 
+from benchmarks.serving_load import pictures_in  # noqa: E402
 from benchmarks.serving_parts import print_parts  # noqa: E402
 from components.servable_check.warm_up import write_warm_up  # noqa: E402
+from trainer.runs import FIGURES_FILE  # noqa: E402
 
 PICTURES = 64
 WAYS = (("plain", 1), ("rest", 1), ("grpc", 1), ("rest", 32), ("grpc", 32))
@@ -79,7 +81,8 @@ def main() -> None:
         pictures = _pictures(arguments.archive, Path(scratch, "pictures"))
         servable = trainer.outputs["model"].path / "Format-Serving"
         if arguments.parts:
-            print_parts(servable, [path.read_bytes() for path in sorted(pictures.iterdir())])
+            figures = json.loads((trainer.outputs["model_run"].path / FIGURES_FILE).read_text())
+            print_parts(servable, pictures_in(pictures), figures["store_size"])
             return
         base = Path(scratch, "serving", "agegender")
         version = versions.publish(servable, base)

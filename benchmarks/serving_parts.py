@@ -13,48 +13,47 @@ from rich.console import Console
 from rich.table import Table
 
 from schema import features
-from serving.server import json_api, pictures
+from serving.server import json_answers, json_requests, pictures
 from serving.server.model import Model
 from trainer.preprocessing import decode_and_resize
 
 _BATCHES = (1, 8, 32)
 _ROUNDS = 15
-_STORE_SIZE = 128
 
 
-def print_parts(servable: Path, photographs: list[bytes]) -> None:
-    """Prints CPU time per picture of each part, by batch."""
+def print_parts(servable: Path, photographs: list[bytes], size: int) -> None:
+    """Prints CPU time per picture of each part, by batch; `size` is that of stored pictures."""
     model = Model(servable, 1)
     table = Table(box=box.SIMPLE, title=f"CPU ms per picture, median of {_ROUNDS}")
     table.add_column("")
     for batch in _BATCHES:
         table.add_column(f"batch {batch}", justify="right")
-    columns = [_parts(model, photographs[:batch]) for batch in _BATCHES]
+    columns = [_parts(model, photographs[:batch], size) for batch in _BATCHES]
     for name in columns[0]:
         table.add_row(name, *(f"{column[name]:.2f}" for column in columns))
     Console().print(table)
 
 
-def _parts(model: Model, rows: list[bytes]) -> dict[str, float]:
+def _parts(model: Model, rows: list[bytes], size: int) -> dict[str, float]:
     body = json.dumps({"instances": [{"b64": base64.b64encode(one).decode()} for one in rows]})
     tensor = tf.constant(rows)
     answers = model.run(features.SIGNATURE_DEFAULT, rows)
     decoded = tf.function(lambda images: _mapped(_decode, images, None))
     resized = tf.function(
-        lambda images: _mapped(lambda one: decode_and_resize(one, _STORE_SIZE), images, _STORE_SIZE)
+        lambda images: _mapped(lambda one: decode_and_resize(one, size), images, size)
     )
     decode = _cpu(lambda: decoded(tensor))
     resize = _cpu(lambda: resized(tensor))
     whole = _cpu(lambda: model.run(features.SIGNATURE_DEFAULT, rows))
     milliseconds = {
         "JSON and base64, in": _cpu(
-            lambda: json_api.predict_request(body.encode(), model.input_name)
+            lambda: json_requests.predict_request(body.encode(), model.input_name)
         ),
         "look at headers": _cpu(lambda: pictures.check("image_bytes", rows, 10**8)),
         "decode": decode,
         "resize": resize - decode,
         "the rest of the graph: the model": whole - resize,
-        "JSON, out": _cpu(lambda: json_api.predict_response(answers, True)),
+        "JSON, out": _cpu(lambda: json_answers.predict_response(answers, True)),
     }
     return {name: value * 1000 / len(rows) for name, value in milliseconds.items()}
 

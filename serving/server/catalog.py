@@ -5,12 +5,9 @@ closed when its last request is answered. One that does not load changes nothing
 """
 
 import asyncio
-import ctypes
-import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -19,25 +16,13 @@ from tensorflow_serving.apis.get_model_status_pb2 import ModelVersionStatus
 from serving import versions
 from serving.server.errors import ServingError, invalid
 from serving.server.model import Model
+from serving.server.version import Version, return_memory, status_of
 
 State = ModelVersionStatus.State
 DEFAULT_LABELS = ("stable", "canary")  # the newest version, unless told otherwise
 RETRY_SECONDS = 60.0  # TF Serving's, as the number of tries
 MAX_TRIES = 5
 _KEPT_STATES = 100  # versions that ended and are still told of
-
-
-@dataclass(eq=False)
-class _Version:
-    number: int
-    state: int = ModelVersionStatus.START
-    error: ServingError | None = None
-    model: Model | None = None
-    requests: int = 0
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
-    content: tuple[int, int] = (0, 0)  # of saved_model.pb, as it was when it did not load
-    tried: int = 0
-    tried_at: float = 0.0
 
 
 class Catalog:
@@ -66,7 +51,7 @@ class Catalog:
         self.labels = dict(labels)
         self.only: frozenset[int] | None = None  # serve just these, whatever is newer
         self._load, self._say = load, say
-        self._versions: dict[int, _Version] = {}
+        self._versions: dict[int, Version] = {}
         self._changing = asyncio.Lock()
 
     @property
@@ -129,7 +114,7 @@ class Catalog:
         if not known:
             raise _not_found(f"Could not find any versions of model {name}")
         chosen = [version] if version is not None else sorted(known, reverse=True)
-        return [_status(known[number]) for number in chosen]
+        return [status_of(known[number]) for number in chosen]
 
     async def reconfigure(
         self, keep: int, only: frozenset[int] | None, labels: Mapping[str, int]
@@ -159,7 +144,7 @@ class Catalog:
             for number in self.available:
                 await self._give_up(number)
 
-    def _find(self, name: str, version: int | None, label: str) -> _Version:
+    def _find(self, name: str, version: int | None, label: str) -> Version:
         if not name:
             raise invalid("ModelSpec has no name specified.")
         if label:
@@ -232,7 +217,7 @@ class Catalog:
 
     async def _bring_up(self, number: int) -> None:
         before = self._versions.get(number)
-        one = self._versions[number] = _Version(number, ModelVersionStatus.LOADING)
+        one = self._versions[number] = Version(number, ModelVersionStatus.LOADING)
         one.idle.set()
         content = self._content(number)
         try:
@@ -258,7 +243,7 @@ class Catalog:
         if model is not None:
             await asyncio.to_thread(model.close)
         del model
-        await asyncio.to_thread(_return_memory)
+        await asyncio.to_thread(return_memory)
         one.state = ModelVersionStatus.END
         self._say(f"version {number} is served no more")
 
@@ -268,21 +253,5 @@ class Catalog:
             del self._versions[number]
 
 
-def _status(one: _Version) -> ModelVersionStatus:
-    status = ModelVersionStatus(version=one.number, state=one.state)
-    status.status.SetInParent()  # TF Serving tells of no error too
-    if one.error:
-        status.status.error_code = one.error.code.value[0]
-        status.status.error_message = one.error.message
-    return status
-
-
 def _not_found(message: str) -> ServingError:
     return ServingError(grpc.StatusCode.NOT_FOUND, message)
-
-
-def _return_memory() -> None:
-    """Gives back what a closed version held: its graph, which is in cycles, and glibc's heap."""
-    gc.collect()
-    with suppress(AttributeError):  # no glibc
-        ctypes.CDLL(None).malloc_trim(0)

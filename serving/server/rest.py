@@ -14,7 +14,7 @@ from starlette.routing import Route
 from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
 from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusResponse
 
-from serving.server import json_api
+from serving.server import json_answers, json_requests
 from serving.server.core import Core, refuse_method
 from serving.server.errors import HTTP_STATUS, ServingError, TooLargeError, invalid
 from serving.server.openapi import description
@@ -97,13 +97,15 @@ async def _posted(core: Core, which: _Which, method: str, request: Request) -> R
         body = await _body(request, core.settings.max_body_bytes, hold)
         with core.catalog.lease(*which) as model:
             if method != "predict":
-                raise refuse_method(model, json_api.refused_examples(body, method), method)
+                raise refuse_method(model, json_requests.refused_examples(body, method), method)
             if len(body) > _INLINE_BYTES:
-                asked = await asyncio.to_thread(json_api.predict_request, body, model.input_name)
+                asked = await asyncio.to_thread(
+                    json_requests.predict_request, body, model.input_name
+                )
             else:
-                asked = json_api.predict_request(body, model.input_name)
+                asked = json_requests.predict_request(body, model.input_name)
             outputs = await core.predict(model, asked.signature, asked.rows)
-    return _json(json_api.predict_response(outputs, asked.by_row))
+    return _json(json_answers.predict_response(outputs, asked.by_row))
 
 
 async def _body(request: Request, limit: int, hold: Callable[[int], None]) -> bytes:
@@ -166,7 +168,7 @@ async def _defect(_request: Request, error: Exception) -> Response:
 
 
 def _refusal(status: int, message: str, close: bool = False) -> Response:
-    answer = _json(json_api.error_body(message), status)
+    answer = _json(json_answers.error_body(message), status)
     if close:
         answer.headers["Connection"] = "close"
     return answer

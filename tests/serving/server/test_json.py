@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.server import json_api
+from serving.server import json_answers, json_requests
 from serving.server.errors import ServingError
 
 
@@ -22,9 +22,9 @@ def b64(content: bytes) -> dict[str, str]:
     return {"b64": base64.b64encode(content).decode()}
 
 
-def ask(body: Any) -> json_api.Asked:
+def ask(body: Any) -> json_requests.Asked:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return json_api.predict_request(raw, input_name)
+    return json_requests.predict_request(raw, input_name)
 
 
 def refusal(body: Any) -> str:
@@ -143,7 +143,7 @@ def test_any_body_is_understood_or_refused(body: Any) -> None:
 @given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=4))
 def test_numbers_read_back_as_the_same_float(values: list[float]) -> None:
     outputs = {"age": np.array(values, np.float32), "b": np.zeros(len(values), np.int64)}
-    found = json.loads(json_api.predict_response(outputs, True))
+    found = json.loads(json_answers.predict_response(outputs, True))
     assert [np.float32(row["age"]) for row in found["predictions"]] == outputs["age"].tolist()
 
 
@@ -152,19 +152,21 @@ def test_answers_by_row_and_by_column() -> None:
         "age": np.array([0.2, math.inf], np.float32),
         "gender": np.array([b"male", b"female"], object),
     }
-    assert json.loads(json_api.predict_response(two, True)) == {
+    assert json.loads(json_answers.predict_response(two, True)) == {
         "predictions": [{"age": 0.2, "gender": "male"}, {"age": math.inf, "gender": "female"}]
     }
-    assert json.loads(json_api.predict_response(two, False)) == {
+    assert json.loads(json_answers.predict_response(two, False)) == {
         "outputs": {"age": [0.2, math.inf], "gender": ["male", "female"]}
     }
     # One output has no name, and bytes are written as they are sent.
     one = {"raw_bytes": np.array([b"a", b"b"], object)}
-    assert json.loads(json_api.predict_response(one, True)) == {
+    assert json.loads(json_answers.predict_response(one, True)) == {
         "predictions": [b64(b"a"), b64(b"b")]
     }
-    assert json.loads(json_api.predict_response(one, False)) == {"outputs": [b64(b"a"), b64(b"b")]}
+    assert json.loads(json_answers.predict_response(one, False)) == {
+        "outputs": [b64(b"a"), b64(b"b")]
+    }
     nested = {"pixels": np.array([[b"\xff", b"x"]], object)}
-    assert json.loads(json_api.predict_response(nested, True)) == {
+    assert json.loads(json_answers.predict_response(nested, True)) == {
         "predictions": [[b64(b"\xff"), "x"]]
     }

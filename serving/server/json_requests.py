@@ -1,4 +1,4 @@
-"""TF Serving's JSON, in and out: what a body asks, and how answers are written.
+"""TF Serving's JSON: what a body asks.
 
 Rules and wording of refusals are those of TF Serving's json_tensor.cc, for signatures that take one
 string per picture.
@@ -7,14 +7,12 @@ string per picture.
 import base64
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
 from serving.server.errors import ServingError, invalid
-from serving.server.model import DEFAULT_SIGNATURE, Outputs
+from serving.server.model import DEFAULT_SIGNATURE
 
 _ECHOED = 200  # characters of a wrong value
 _TYPES: Final = {str: "String", list: "Array", dict: "Object", type(None): "Null"}
@@ -118,28 +116,6 @@ def refused_examples(body: bytes, kind: str) -> str:
     return signature
 
 
-def predict_response(outputs: Outputs, by_row: bool) -> bytes:
-    """The body of an answer: "predictions" by row, "outputs" by column.
-
-    Numbers are the shortest decimals that read back as the same float32.
-    """
-    columns = {name: _column(name, outputs[name]) for name in sorted(outputs)}
-    only = next(iter(columns.values())) if len(columns) == 1 else None
-    if not by_row:
-        return _dumped({"outputs": columns if only is None else only})
-    rows = (
-        [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        if only is None
-        else only
-    )
-    return _dumped({"predictions": rows})
-
-
-def error_body(message: str) -> bytes:
-    """The body of a refusal."""
-    return _dumped({"error": message})
-
-
 def _by_row(asked: dict[str, Any], name: str) -> list[bytes]:
     instances = asked["instances"]
     if not isinstance(instances, list):
@@ -223,40 +199,6 @@ def _unbase64(text: str) -> bytes:
         raise invalid("Unable to base64 decode") from None
 
 
-def _column(name: str, values: np.ndarray) -> list[Any]:
-    if values.dtype == np.float32:
-        return _decimals(values)
-    if values.dtype == object:
-        return _texts(values.tolist(), name.endswith("_bytes"))
-    return values.tolist()
-
-
-def _decimals(values: np.ndarray) -> list[Any]:
-    if values.ndim > 1:
-        return [_decimals(one) for one in values]
-    return [float(str(one)) for one in values]
-
-
-def _texts(values: Sequence[Any], as_bytes: bool) -> list[Any]:
-    return [
-        _texts(one, as_bytes) if isinstance(one, list) else _text(one, as_bytes) for one in values
-    ]
-
-
-def _text(value: bytes, as_bytes: bool) -> Any:
-    """A string; as base64 where the output's name says so, or it would not be JSON."""
-    if not as_bytes:
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            pass
-    return {"b64": base64.b64encode(value).decode()}
-
-
 def _shown(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= _ECHOED else text[:_ECHOED] + "..."
-
-
-def _dumped(value: Any) -> bytes:
-    return json.dumps(value, indent=4).encode()

@@ -68,21 +68,11 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         examples, schema, statistics, *judging, transform, champion, champion_evaluator,
         champion_report,
     ]  # fmt: skip
-    tuners = {
-        model: model_nodes.tuner(settings, bound, model, transform, schema)
-        for model in settings.tuned_models
-    }
-    trainers = {
-        model: model_nodes.trainer(settings, bound, model, transform, schema, tuners.get(model))
-        for model in settings.trained_models
-    }
-    nodes += [*tuners.values(), *trainers.values()]
+    learning, sources = _learning(settings, bound, transform, schema)
+    nodes += learning
     judged: dict[str, Judged] = {}
     for candidate in settings.candidates:
-        source: BaseNode = trainers[settings.made_of(candidate)[0]]
-        if joins := model_nodes.JOINS.get(candidate):
-            source = joins(settings, bound, trainers, transform)
-            nodes.append(source)
+        source = sources[candidate]
         evaluator = model_nodes.evaluator(
             settings, bound, candidate, source, examples, schema, settings.thresholds
         )
@@ -142,6 +132,41 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         enable_cache=True,
         beam_pipeline_args=list(settings.beam_args),
     )
+
+
+def _learning(
+    settings: Settings, bound: Bindings, transform: Transform, schema: ImportSchemaGen
+) -> tuple[list[BaseNode], dict[str, BaseNode]]:
+    """The nodes that make models, and among them what makes each candidate, by its name."""
+    tuners = {
+        model: model_nodes.tuner(settings, bound, model, transform, schema)
+        for model in settings.tuned_models
+    }
+    trainers = {
+        model: model_nodes.trainer(settings, bound, model, transform, schema, tuners.get(model))
+        for model in settings.trained_models
+        if model not in settings.students
+    }
+    nodes: list[BaseNode] = [*tuners.values(), *trainers.values()]
+    joined = {
+        name: join(settings, bound, trainers, transform)
+        for name, join in model_nodes.JOINS.items()
+        if name in settings.candidates or (name == "ensemble" and settings.students)
+    }
+    nodes += joined.values()
+    if settings.students:
+        soft = model_nodes.soft_labels(bound, transform, joined["ensemble"])
+        students = {
+            model: model_nodes.trainer(settings, bound, model, transform, schema, None, soft)
+            for model in settings.students
+        }
+        nodes += [soft, *students.values()]
+        trainers |= students
+    sources = {
+        name: joined.get(name) or trainers[settings.made_of(name)[0]]
+        for name in settings.candidates
+    }
+    return nodes, sources
 
 
 def _judging(

@@ -14,6 +14,7 @@ from components.ensemble.component import Ensemble
 from components.face_example_gen.component import FaceExampleGen
 from components.model_report.component import ModelReport
 from components.selector.logic import Thresholds
+from components.soft_labels.component import SoftLabels
 from components.specialist_pair.component import SpecialistPair
 from components.tuner.component import Tuner
 from pipeline import evaluation
@@ -64,11 +65,13 @@ def trainer(
     transform: Transform,
     schema: ImportSchemaGen,
     tuner: Tuner | None,
+    soft_labels: SoftLabels | None = None,
 ) -> Trainer:
-    """Trains a model, with what its search found where there is one."""
+    """Trains a model, with what its search found where there is one, a student on soft labels."""
+    taught = soft_labels.outputs["taught_examples"] if soft_labels else None
     return Trainer(
         run_fn="trainer.training.run_fn",
-        examples=transform.outputs["transformed_examples"],
+        examples=taught or transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema.outputs["schema"],
         hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
@@ -80,6 +83,15 @@ def trainer(
             "code_fingerprint": bound.code["Trainer"],
         },
     ).with_id(f"Trainer_{model}")
+
+
+def soft_labels(bound: Bindings, transform: Transform, teacher: Ensemble) -> SoftLabels:
+    """What the ensemble answers to the training pictures, for students."""
+    return SoftLabels(
+        examples=transform.outputs["transformed_examples"],
+        model_run=teacher.outputs["model_run"],
+        code_fingerprint=bound.code["SoftLabels"],
+    )
 
 
 def _specialist_pair(
@@ -98,12 +110,13 @@ def _specialist_pair(
     )
 
 
-def _ensemble(
+def ensemble(
     settings: Settings,
     bound: Bindings,
     trainers: Mapping[TrainedModel, Trainer],
     transform: Transform,
 ) -> Ensemble:
+    """The mean of its members."""
     return Ensemble(
         members={
             model: trainers[model].outputs["model_run"] for model in settings.made_of("ensemble")
@@ -118,7 +131,7 @@ def _ensemble(
 # What makes a candidate of several trained models.
 JOINS: Mapping[str, Callable[..., BaseNode]] = {
     "specialists": _specialist_pair,
-    "ensemble": _ensemble,
+    "ensemble": ensemble,
 }
 
 

@@ -16,6 +16,15 @@ CODE: Mapping[str, tuple[str, ...]] = {
     "Trainer": ("trainer", "schema.age_groups", "schema.features"),
     "Tuner": ("components.tuner", "trainer", "schema.age_groups", "schema.features"),
     "Ensemble": ("components.ensemble", "trainer", "schema.age_groups", "schema.features"),
+    "SoftLabels": (
+        "components.soft_labels",
+        "schema.features",
+        "trainer.dataset",
+        "trainer.heads",
+        "trainer.predictors",
+        "trainer.preprocessing",
+        "trainer.runs",
+    ),
     "SpecialistPair": (
         "components.specialist_pair",
         "schema.age_groups",

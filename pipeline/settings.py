@@ -17,11 +17,12 @@ from components.selector.slices import SliceLimits
 from pipeline.errors import EXIT_USAGE, UserError
 from pipeline.tracking.place import Tracking
 from schema.age_groups import Scheme
+from trainer import names
 from trainer.hyperparameters import Hyperparameters, Strict
-from trainer.names import TrainedModel, TransferModel
+from trainer.names import StudentModel, TrainedModel, TransferModel
 from trainer.search import Tuning
 
-Candidate = Literal["specialists", "multitask", "ensemble", TransferModel]
+Candidate = Literal["specialists", "multitask", "ensemble", TransferModel, StudentModel]
 # The trained models of a candidate that is not one itself; of two, gender's and age's.
 _MADE_OF: dict[str, tuple[TrainedModel, ...]] = {
     "specialists": ("gender_cnn", "age_cnn"),
@@ -30,7 +31,7 @@ _MADE_OF: dict[str, tuple[TrainedModel, ...]] = {
 
 
 class Ensemble(Strict):
-    """The candidate that answers with the mean of several trained models."""
+    """The mean of several trained models: a candidate, and the teacher of students."""
 
     members: tuple[Literal["multitask_cnn", TransferModel], ...] = Field(
         ("multitask_cnn", "transfer_mobilenet_v2"),
@@ -123,8 +124,14 @@ class Settings(Strict):
     @property
     def trained_models(self) -> tuple[TrainedModel, ...]:
         """What the candidates need, each once."""
+        taught = self.ensemble.members if self.students else ()
         needed = (model for candidate in self.candidates for model in self.made_of(candidate))
-        return tuple(dict.fromkeys(needed))
+        return tuple(dict.fromkeys((*taught, *needed)))
+
+    @property
+    def students(self) -> tuple[TrainedModel, ...]:
+        """The candidates that learn from the ensemble, be it a candidate itself or not."""
+        return tuple(cast(TrainedModel, c) for c in self.candidates if names.is_student(c))
 
     def made_of(self, candidate: Candidate) -> tuple[TrainedModel, ...]:
         """The trained models a candidate needs: one, gender's and age's, or an ensemble's."""
@@ -134,13 +141,15 @@ class Settings(Strict):
 
     def hyperparameters(self, model: TrainedModel) -> Hyperparameters:
         """What a trained model is told."""
-        return self.models.get(model, self.training)
+        alike = cast(TrainedModel, names.kind(model))
+        return self.models.get(model) or self.models.get(alike, self.training)
 
     @property
     def tuned_models(self) -> tuple[TrainedModel, ...]:
         """Those whose hyperparameters are searched for."""
-        wanted = self.tuning.models or self.trained_models
-        return tuple(m for m in self.trained_models if self.tuning.enabled and m in wanted)
+        searchable = tuple(m for m in self.trained_models if not names.is_student(m))
+        wanted = self.tuning.models or searchable
+        return tuple(m for m in searchable if self.tuning.enabled and m in wanted)
 
     @property
     def serving_dir(self) -> Path:
@@ -198,6 +207,12 @@ def _check_tuning(chosen: Settings) -> None:
     if not chosen.tuning.enabled:
         return
     for model in chosen.tuning.models:
+        if names.is_student(model):
+            raise UserError(
+                f"setting tuning.models: {model} is told what {names.kind(model)} is: search for "
+                "that",
+                EXIT_USAGE,
+            )
         if model not in chosen.trained_models:
             trained = ", ".join(chosen.trained_models)
             raise UserError(
@@ -233,13 +248,18 @@ def _drop(level: Any, path: list[str]) -> None:
 
 
 def _complete_models(values: dict[str, Any]) -> None:
-    """Lays what is set for one trained model upon what is set for all."""
+    """Lays what is set for one trained model upon what is set for all.
+
+    And what is set for a student upon what is set for the model that it is like.
+    """
     models, training = values.get("models"), values.get("training", {})
     if not isinstance(models, dict) or not isinstance(training, dict):
         return
-    for name, over in models.items():
-        if isinstance(over, dict):
-            models[name] = copy.deepcopy(training)
+    # What a student is like comes first.
+    for name in sorted(models, key=lambda one: names.is_student(str(one))):
+        if isinstance(over := models[name], dict):
+            below = models.get(names.kind(name)) if names.is_student(name) else training
+            models[name] = copy.deepcopy(below if isinstance(below, dict) else training)
             _merge(models[name], over)
 
 

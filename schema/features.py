@@ -28,6 +28,10 @@ PIXELS: Final = "pixels"
 # GENDER keeps its name and becomes float: 0.0 male, 1.0 female.
 AGE_NORM: Final = "age_norm"  # age / MAX_AGE, float in [0, 1]
 
+# What a teacher answers to a picture of split train: see components.soft_labels.
+TEACHER_AGE: Final = "teacher_age"  # probabilities of the years 0 to 116, float [117], or one age
+TEACHER_GENDER: Final = "teacher_gender"  # logit of "female", float
+
 # What only training data carry: see the environments of schema.pbtxt.
 LABELS: Final = (AGE, GENDER, RACE, AGE_GROUP)
 

@@ -27,6 +27,10 @@ _SPEC = {
 }
 
 
+# Of a picture that a teacher answered (see components.soft_labels), beside the above.
+_TEACHERS = {features.AGE: features.TEACHER_AGE, features.GENDER: features.TEACHER_GENDER}
+
+
 def load(patterns: Sequence[str], store_size: int) -> tf.data.Dataset:
     """Single examples, in the order of their files.
 
@@ -46,12 +50,33 @@ def load(patterns: Sequence[str], store_size: int) -> tf.data.Dataset:
         }
         return parse_pixels(example[features.PIXELS], store_size), labels
 
-    files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
-    records = tf.data.TFRecordDataset(files, compression_type="GZIP")
+    records = read(patterns)
     # Counted once: Keras shows and plans steps only for datasets that know their length.
     count = records.reduce(tf.constant(0, tf.int64), lambda n, _: n + 1)
     known = records.apply(tf.data.experimental.assert_cardinality(count))
     return steady(known.map(parse, num_parallel_calls=PARALLEL))
+
+
+def read(patterns: Sequence[str]) -> tf.data.Dataset:
+    """The serialized examples, in the order of their files."""
+    files = sorted(path for pattern in patterns for path in tf.io.gfile.glob(pattern))
+    return tf.data.TFRecordDataset(files, compression_type="GZIP")
+
+
+def teachers_answers(patterns: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
+    """What a teacher answered to each example, in the order of `load`.
+
+    Returns:
+      `age`, probabilities [n, 117] or years [n, 1], and `gender`, logits of "female" [n, 1].
+    """
+    spec = {name: tf.io.VarLenFeature(tf.float32) for name in _TEACHERS.values()}
+
+    def parse(records: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = tf.io.parse_example(records, spec)
+        return {label: tf.sparse.to_dense(found[name]) for label, name in _TEACHERS.items()}
+
+    parts = list(steady(read(patterns).batch(1024).map(parse)).as_numpy_iterator())
+    return {label: np.concatenate([part[label] for part in parts]) for label in _TEACHERS}
 
 
 def training_batches(
@@ -171,7 +196,7 @@ def plain_batches(examples: tf.data.Dataset, batch_size: int, cache: str = "") -
 
 def ages(examples: tf.data.Dataset) -> npt.NDArray[np.float32]:
     """The ages of all examples, years, [n]. Reads and parses each once."""
-    only = examples.map(lambda _, labels: labels[features.AGE]).batch(1024)
+    only = examples.map(lambda _, labels: labels[features.AGE]).batch(1024).map(labelled_years)
     return np.concatenate(list(steady(only).as_numpy_iterator()))
 
 

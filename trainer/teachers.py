@@ -39,8 +39,31 @@ def taught(
     found = [
         predictors.collect(partial(predictors.raw, model, mirror=True), batches) for model in models
     ]
-    labels = found[0][0]
-    softened = soften(labels, [answers for _, answers in found], hyper)
+    return _relabelled(train, soften(found[0][0], [answers for _, answers in found], hyper))
+
+
+def taught_by_files(
+    train: tf.data.Dataset, files: Sequence[str], hyper: Hyperparameters
+) -> tf.data.Dataset:
+    """The same pictures with soft labels, of what a teacher answered into their files.
+
+    Args:
+      train: single examples from dataset.load, of `files`.
+      files: their patterns; components.soft_labels wrote them.
+      hyper: as of `taught`.
+    """
+    told = dataset.teachers_answers(files)
+    answers = {features.GENDER: told[features.GENDER][:, 0]}
+    if told[features.AGE].shape[1] == heads.AGE_BINS:
+        answers[AGE_PROBABILITIES] = told[features.AGE]
+    else:
+        answers[features.AGE] = told[features.AGE][:, 0]
+    labels = list(dataset.steady(train.map(lambda _, label: label).batch(1024)))
+    joined = {name: np.concatenate([part[name] for part in labels]) for name in labels[0]}
+    return _relabelled(train, soften(joined, [answers], hyper))
+
+
+def _relabelled(train: tf.data.Dataset, softened: Arrays) -> tf.data.Dataset:
     together = tf.data.Dataset.zip(train, tf.data.Dataset.from_tensor_slices(softened))
     return dataset.steady(together.map(lambda example, soft: (example[0], soft)))
 

@@ -26,6 +26,7 @@ from trainer import (
     predictors,
     runs,
     search_space,
+    teachers,
     weights,
 )
 from trainer.calibration import AgeCalibration, Calibration
@@ -58,6 +59,8 @@ def run_fn(fn_args: FnArgs) -> None:
     weights.check(name, hyper)
     files = [*fn_args.train_files, *fn_args.eval_files]
     train, *others = (load(files, split, store_size) for split in ("train", "val", "calib"))
+    if names.is_student(name):
+        train = teachers.taught_by_files(train, of_split(files, "train"), hyper)
     val, calib = (dataset.plain_batches(one, EVALUATION_BATCH) for one in others)
     done = fitted(name, store_size, hyper, train, val)
     found, on_val = settled(done.model, hyper.mirror, val, calib, groups)
@@ -219,9 +222,14 @@ def _finite(figures: dict[str, float]) -> dict[str, float]:
     return {name: value for name, value in figures.items() if math.isfinite(value)}
 
 
-def load(patterns: list[str], split: str, store_size: int) -> tf.data.Dataset:
+def of_split(patterns: Sequence[str], split: str) -> list[str]:
+    """Those patterns that are of one split's files."""
+    return [pattern for pattern in patterns if f"Split-{split}" in pattern]
+
+
+def load(patterns: Sequence[str], split: str, store_size: int) -> tf.data.Dataset:
     """The examples of one split, of which there must be some."""
-    examples = dataset.load([p for p in patterns if f"Split-{split}" in p], store_size)
+    examples = dataset.load(of_split(patterns, split), store_size)
     if not examples.cardinality():
         raise UserError(f"split {split} holds no picture: give more of them, 100 are enough")
     return examples

@@ -86,6 +86,23 @@ def test_a_model_is_trained_once_and_specialists_are_joined() -> None:
     assert told["hyperparameters"]["epochs"] == 3
 
 
+def test_a_student_learns_from_the_ensemble_though_that_is_no_candidate() -> None:
+    chosen = ["candidates=[student_mobilenet_v2]", "tuning.enabled=true"]
+    loaded = settings.load("sample", {}, chosen)
+    nodes = {n.id: n for n in graph.create_pipeline(loaded, bindings()).components}
+    assert nodes["SoftLabels"].inputs["model_run"].producer_component_id == "Ensemble"
+    student = nodes["Trainer_student_mobilenet_v2"].inputs
+    assert student["examples"].producer_component_id == "SoftLabels"
+    for member in loaded.ensemble.members:
+        teacher = nodes[f"Trainer_{member}"].inputs
+        assert teacher["examples"].producer_component_id == "Transform"
+        assert f"Tuner_{member}" in nodes
+    # It is told what a search found for the model it is like, once that is checked in.
+    assert "Tuner_student_mobilenet_v2" not in nodes
+    judged = {name for name in nodes if name.startswith("Evaluator_")}
+    assert judged == {"Evaluator_champion", "Evaluator_student_mobilenet_v2"}
+
+
 def test_every_model_is_reported_on_by_what_measured_it() -> None:
     nodes = {n.id: n for n in draw_graph.nodes()}
     for name in ("champion", *settings.load("sample", {}, []).candidates):

@@ -57,6 +57,10 @@ def test_values_are_read_as_yaml() -> None:
             "tuning={enabled: true, models: [transfer_vgg16]}",
             ["tuning.models", "no transfer_vgg16", "age_cnn"],
         ),
+        (
+            "tuning={enabled: true, models: [student_vgg16]}",
+            ["tuning.models", "search for that", "transfer_vgg16"],
+        ),
         ("candidates=[resnet]", ["candidates", "'resnet'", "'multitask'"]),
         ("ensemble.members=[multitask_cnn]", ["ensemble.members", "at least 2"]),
         ("ensemble.members=[multitask_cnn, multitask_cnn]", ["ensemble.members", "twice"]),
@@ -100,6 +104,21 @@ def test_what_is_set_for_one_model_leaves_those_a_profile_describes_alike() -> N
     vgg, resnet = (loaded.hyperparameters(f"transfer_{one}") for one in ("vgg16", "resnet50"))
     assert (vgg.transfer.unfrozen, resnet.transfer.unfrozen) == (0.1, 0.75)
     assert vgg.epochs == resnet.epochs
+
+
+def test_a_student_is_told_what_the_model_it_is_like_is_told() -> None:
+    weights = "models.transfer_mobilenet_v2.transfer.weights=file.h5"
+    own = "models.student_mobilenet_v2.epochs=3"
+    for asked in ([weights], [weights, own], [own, weights]):
+        loaded = settings.load("cpu", {}, ["candidates=[student_mobilenet_v2]", *asked])
+        plain, student = (
+            loaded.hyperparameters(f"{one}_mobilenet_v2") for one in ("transfer", "student")
+        )
+        assert student.transfer.weights == plain.transfer.weights == "file.h5"
+        assert student.learning_rate == plain.learning_rate
+        if own in asked:
+            assert student.epochs == 3 != plain.epochs
+    assert loaded.trained_models == (*loaded.ensemble.members, "student_mobilenet_v2")
 
 
 @pytest.mark.parametrize("backwards", [False, True])

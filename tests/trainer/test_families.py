@@ -15,7 +15,7 @@ from trainer import dataset, families, fitting, predictors, training
 from trainer.export import AGE_PROBABILITIES, export_servable
 from trainer.families.backbones import BACKBONES
 from trainer.hyperparameters import Architecture, Hyperparameters, Transfer
-from trainer.names import TRAINED_MODELS, family
+from trainer.names import TRAINED_MODELS, family, is_student, kind
 
 CNNS = ("gender_cnn", "age_cnn", "multitask_cnn")
 # Minutes together on two cores: their graphs are large, whatever the size of the pictures.
@@ -26,8 +26,9 @@ SLOW = {
     "transfer_efficientnet_b2",
     "transfer_resnet50",
 }
+OF_LABELS = [name for name in TRAINED_MODELS if not is_student(name)]
 SWEEP = [
-    pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in TRAINED_MODELS
+    pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in OF_LABELS
 ]
 COUNT = 16
 
@@ -62,7 +63,17 @@ def test_it_can_see_smaller_pictures_than_are_stored(name: str) -> None:
 
 def test_every_trained_model_has_a_family_and_every_family_a_model() -> None:
     assert {family(name) for name in TRAINED_MODELS} == set(families.FAMILIES)
-    assert {f"transfer_{name}" for name in BACKBONES} == set(TRAINED_MODELS) - set(CNNS)
+    assert {f"transfer_{name}" for name in BACKBONES} == set(OF_LABELS) - set(CNNS)
+
+
+def test_a_student_is_built_like_the_model_that_learns_from_labels_alone() -> None:
+    students = {kind(name): name for name in TRAINED_MODELS if is_student(name)}
+    # Its teacher answers both questions, and so does it.
+    assert set(students) == set(OF_LABELS) - {"gender_cnn", "age_cnn"}
+    for name in ("multitask_cnn", "transfer_vgg16"):
+        plain, student = build(name), build(students[name])
+        assert student.name == students[name]
+        assert [w.shape for w in student.weights] == [w.shape for w in plain.weights]
 
 
 @pytest.mark.parametrize("name", SWEEP)

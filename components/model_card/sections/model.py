@@ -74,15 +74,16 @@ def what_it_is(known: Known) -> Section:
 
 
 def _kind(name: str, figures: Mapping[str, Any]) -> str:
+    taught = ", taught by the mean of several models" if names.is_student(name) else ""
     backbone = names.backbone(name)
     if not backbone:
-        return _FROM_SCRATCH.get(name, name)
+        return _FROM_SCRATCH.get(names.kind(name), name) + taught
     weights = str(figures["hyperparameters"]["transfer"]["weights"])
     start = {
         "imagenet": "started from weights trained on ImageNet",
         "none": "trained from scratch",
     }.get(weights, "started from weights in a file")
-    return f"the backbone {backbone}, {start}, with heads for age and gender"
+    return f"the backbone {backbone}, {start}, with heads for age and gender{taught}"
 
 
 def _sees(known: Known) -> str:

@@ -58,7 +58,8 @@ def taught_by_files(
         answers[AGE_PROBABILITIES] = told[features.AGE]
     else:
         answers[features.AGE] = told[features.AGE][:, 0]
-    labels = list(dataset.steady(train.map(lambda _, label: label).batch(1024)))
+    batches = dataset.steady(train.map(lambda _, label: label).batch(1024))
+    labels = list(batches.as_numpy_iterator())
     joined = {name: np.concatenate([part[name] for part in labels]) for name in labels[0]}
     return _relabelled(train, soften(joined, [answers], hyper))
 

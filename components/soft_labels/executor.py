@@ -27,9 +27,7 @@ class Executor(base_executor.BaseExecutor):
         from components.soft_labels.logic import answered
         from trainer import runs
 
-        teacher = runs.read(
-            Path(artifact_utils.get_single_instance(input_dict["model_run"]).uri)
-        )
+        teacher = runs.read(Path(artifact_utils.get_single_instance(input_dict["model_run"]).uri))
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         written = artifact_utils.get_single_instance(output_dict["taught_examples"])
         written.split_names = examples.split_names

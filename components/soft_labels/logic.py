@@ -33,13 +33,14 @@ def answered(
         for (pixels, _), serialized in tf.data.Dataset.zip(pictures, records):
             answers = ask(pixels)
             years = answers.get(AGE_PROBABILITIES, answers[features.AGE][:, None])
-            told = zip(serialized.numpy(), years.numpy(), answers[features.GENDER].numpy())
-            for one, age, gender in told:
-                writer.write(_with(one, age, gender))
+            gender = answers[features.GENDER]
+            told = zip(serialized.numpy(), years.numpy(), gender.numpy(), strict=True)
+            for one, age, female in told:
+                writer.write(_with(one, age, female))
 
 
-def _with(serialized: bytes, age: npt.NDArray[np.float32], gender: np.float32) -> bytes:
+def _with(serialized: bytes, age: npt.NDArray[np.float32], female: np.float32) -> bytes:
     example = tf.train.Example.FromString(serialized)
-    for name, values in ((features.TEACHER_AGE, age), (features.TEACHER_GENDER, [gender])):
+    for name, values in ((features.TEACHER_AGE, age), (features.TEACHER_GENDER, [female])):
         example.features.feature[name].float_list.value.extend(float(one) for one in values)
     return bytes(example.SerializeToString())

@@ -27,9 +27,7 @@ SLOW = {
     "transfer_resnet50",
 }
 OF_LABELS = [name for name in TRAINED_MODELS if not is_student(name)]
-SWEEP = [
-    pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in OF_LABELS
-]
+SWEEP = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in OF_LABELS]
 COUNT = 16
 
 

@@ -6,7 +6,7 @@ import pytest
 from tfx.types import standard_artifacts
 
 from components.soft_labels.executor import Executor
-from tests import faces
+from tests import faces, transform_graph
 from tests.components.ensemble.test_executor import write_member
 from tests.components.specialist_pair.test_executor import artifact
 from tests.trainer.test_run_fn import arguments
@@ -17,9 +17,7 @@ COUNTS = {"train": 70, "val": 32, "calib": 40}
 
 
 @pytest.mark.parametrize("head", ["distribution", "regression"])
-def test_a_student_learns_from_its_teachers_answers(
-    head: str, transform_16: Path, tmp_path: Path
-) -> None:
+def test_a_student_learns_from_its_teachers_answers(head: str, tmp_path: Path) -> None:
     teacher = write_member(tmp_path / "teacher", "ensemble", 1, head)
     faces.write_transformed(tmp_path / "examples", COUNTS)
     examples = artifact(standard_artifacts.Examples, tmp_path / "examples")
@@ -50,9 +48,10 @@ def test_a_student_learns_from_its_teachers_answers(
         for name in ("age", "gender"):
             np.testing.assert_allclose(labels[name], same_labels[name], rtol=1e-5, atol=1e-6)
 
+    transform_graph.write(tmp_path / "graph", faces.SIZE)
     shape = {"widths": [8, 16], "age_head": head}
     given = arguments(
-        tmp_path / "a", transform_16, "student_multitask_cnn", architecture=shape, epochs=1
+        tmp_path / "a", tmp_path / "graph", "student_multitask_cnn", architecture=shape, epochs=1
     )
     given.train_files, given.eval_files = (
         [str(tmp_path / "taught" / f"Split-{split}" / "*") for split in splits]

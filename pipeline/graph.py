@@ -162,7 +162,7 @@ def _learning(
         }
         nodes += [soft, *students.values()]
         trainers |= students
-    sources = {
+    sources: dict[str, BaseNode] = {
         name: joined.get(name) or trainers[settings.made_of(name)[0]]
         for name in settings.candidates
     }

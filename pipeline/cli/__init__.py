@@ -9,14 +9,16 @@ from collections.abc import Callable
 
 import typer
 
-from pipeline.cli import ask, data, judge, publish, run, runs
+from pipeline.cli import ask, data, export, judge, publish, run, runs
 from pipeline.errors import UserError
 
 # By the panel of `agegender --help` that they are shown in.
 COMMANDS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Train": (run.run, run.doctor, data.app),
     "Judge": (judge.leaderboard, judge.tuning),
-    "Publish and serve": (ask.predict, publish.card, publish.explain, publish.rollback),
+    "Publish and serve": (
+        ask.predict, publish.card, publish.explain, publish.rollback, export.app,
+    ),
     "On record": (runs.mlflow, runs.app),
 }
 

@@ -180,19 +180,18 @@ def _show(console: Console, target: Path, content: dict[str, Any]) -> None:
         console.print("Not checked against its SavedModel.")
     else:
         table = Table(
-            title=f"On the {checked['faces']:,} faces of the test split",
+            title=report.title(checked),
             title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
         )  # fmt: skip
         for place, heading in enumerate(report.HEAD):
             table.add_column(heading, justify="right" if place else "left")
-        for row in report.rows(target.name, checked):
+        for row in report.rows(checked):
             table.add_row(*row)
         console.print(table)
         console.print(report.apart(checked), soft_wrap=True)
         if worse := check.too_far(checked):
-            console.print(
-                f"[yellow]{' and '.join(worse)}: --quantize float16 loses less[/]", soft_wrap=True
-            )
+            more = " (--quantize float16 costs less)" if content["quantize"] == "int8" else ""
+            console.print(f"[yellow]Costs much: {', '.join(worse)}{more}[/]", soft_wrap=True)
     model = content["model"]
     of = f"version {model['version']}" if model["version"] else f"candidate {model['candidate']}"
     console.print(

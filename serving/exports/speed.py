@@ -1,4 +1,7 @@
-"""How fast a servable and an export answer: in turn, on one core, in a process of their own."""
+"""What a servable and an export take to answer: in turn, on one core, in a process of their own.
+
+Counted is the core's own time: a neighbour on a busy machine changes it little.
+"""
 
 import multiprocessing
 import os
@@ -12,7 +15,7 @@ _WARM_UP, _LEAST = 5, 20  # calls of each
 
 
 def measure(servable: str, export: str, pictures: Sequence[bytes], size: int) -> dict[str, float]:
-    """Milliseconds for one picture, the median: `servable_ms`, `export_ms`; `calls` of each.
+    """Milliseconds of one core for one picture, the median: `servable_ms`, `export_ms`; `calls`.
 
     Both are given the encoded picture: decoding and resizing it is part of the time.
 
@@ -55,14 +58,14 @@ def _measure(servable: str, export: str, pictures: list[bytes], size: int) -> di
 
 
 def _in_turn(calls: Sequence[Callable[[bytes], None]], pictures: list[bytes]) -> list[list[float]]:
-    """Seconds that calls took, after some to warm up."""
+    """Seconds of the core that calls took, in all threads, after some to warm up."""
     times: list[list[float]] = [[] for _ in calls]
     turn = -_WARM_UP
     while turn < _LEAST or sum(map(sum, times)) < SECONDS:
         for call, taken in zip(calls, times, strict=True):
-            started = time.perf_counter()
+            started = time.process_time()
             call(pictures[turn % len(pictures)])
             if turn >= 0:
-                taken.append(time.perf_counter() - started)
+                taken.append(time.process_time() - started)
         turn += 1
     return times

@@ -122,5 +122,8 @@ def _exportable(
 
 
 def _age_groups(parameters: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
-    """As the node that made the servable was told, be it a Trainer or what joins several."""
-    return parameters.get("age_groups") or config["age_groups"]
+    """As the node that made the servable was told, be it a Trainer or what joins several.
+
+    Runs of before there was a choice grouped by decades.
+    """
+    return parameters.get("age_groups") or config.get("age_groups", "decades")

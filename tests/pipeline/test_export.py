@@ -57,7 +57,7 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Past:
         runs.predictor(run),
         tft.TFTransformOutput(str(graph)),
         faces.SIZE,
-        "five",
+        "decades",
         run.calibration.model_dump_json(),
     )
     for seed, split in enumerate(("train", "test")):
@@ -92,7 +92,7 @@ def test_a_candidate_becomes_a_file_with_what_is_known_of_it(
     }
     assert content["input"]["shape"] == [1, faces.SIZE, faces.SIZE, 3]
     assert content["calibration"]["gender"]["temperature"] == 1.3
-    assert len(content["age_groups"]) == 5
+    assert len(content["age_groups"]) == 10
     check = content["check"]
     assert check["faces"] == COUNT
     assert check["difference"]["age_years"] < 0.1

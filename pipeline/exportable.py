@@ -103,6 +103,8 @@ def _exportable(
     model_run = selector.inputs[f"model_run_{candidate}"]
     source = walk.maker(store, model_run)
     ingestion = walk.of_run(store, run, "FaceExampleGen")
+    if source is None or ingestion is None:
+        raise UserError(f"run {run}: what made {candidate}, and of which data, is not on record")
     for folder in (model_run.path / "model.keras", servable):
         if not folder.exists():
             raise UserError(

@@ -13,7 +13,7 @@ def title(check: dict[str, Any]) -> str:
 def rows(check: dict[str, Any]) -> list[tuple[str, ...]]:
     """The servable's figures, the export's and how they differ, as HEAD says."""
     speed, size = check["speed"], check["bytes"]
-    found = []
+    found: list[tuple[str, ...]] = []
     for label, key in (("SavedModel", "servable"), ("this file", "export")):
         figures = check[key]
         found.append(

@@ -19,8 +19,8 @@ from serving.exports.faces import Pixels
 from serving.exports.kinds import Quantize
 
 # Root mean square error of an operation's output in int8, in steps of its scale, above which it is
-# left in float32. Rounding alone makes 0.29; most of what exceeds this is in the first blocks, which
-# cost MobileNetV2 three points of gender accuracy.
+# left in float32: rounding alone makes 0.29. Most that exceed it are in MobileNetV2's first blocks,
+# which cost it three points of gender accuracy.
 MAX_ERROR = 0.4
 _MEASURED = 16  # pictures, for that error
 

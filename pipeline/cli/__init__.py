@@ -17,7 +17,11 @@ COMMANDS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Train": (run.run, run.doctor, data.app),
     "Judge": (judge.leaderboard, judge.tuning),
     "Publish and serve": (
-        ask.predict, publish.card, publish.explain, publish.rollback, export.app,
+        ask.predict,
+        publish.card,
+        publish.explain,
+        publish.rollback,
+        export.app,
     ),
     "On record": (runs.mlflow, runs.app),
 }

@@ -188,8 +188,8 @@ def test_the_picture_shows_every_node_and_edge() -> None:
 
 
 def test_labels_in_a_file_are_the_ingestions_alone_to_read() -> None:
-    chosen = load("sample", {"data.columns.age": "Years"}, [])
-    made = create_pipeline(chosen, bindings(labels_uri="/nowhere/labels.csv"))
+    chosen = settings.load("sample", {"data.columns.age": "Years"}, [])
+    made = graph.create_pipeline(chosen, bindings(labels_uri="/nowhere/labels.csv"))
     (examples,) = (node for node in made.components if node.id == "FaceExampleGen")
     assert examples.exec_properties["labels_uri"] == "/nowhere/labels.csv"
     assert json.loads(examples.exec_properties["label_columns"])["age"] == "Years"

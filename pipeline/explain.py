@@ -119,6 +119,8 @@ def _published(found: Lineage) -> Facts:
 
 def _data(data: Data) -> Facts:
     yield "source", data.source
+    if data.labels:
+        yield "labels", data.labels
     yield "fingerprint", data.fingerprint[:SHOWN]
     limit = f", of at most {data.limit:,}" if data.limit else ""
     yield "files", f"{data.found:,} found{limit}, {data.used:,} used, {data.rejected:,} rejected"

@@ -39,6 +39,8 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         shards=settings.data.shards,
         policy=settings.data.policy.model_dump_json(),
         balance=settings.data.balance.model_dump_json(),
+        labels_uri=bound.labels_uri,
+        label_columns=settings.data.columns.model_dump_json(),
         code_fingerprint=bound.code["FaceExampleGen"],
     )
     schema = ImportSchemaGen(schema_file=bound.schema_file)

@@ -21,7 +21,8 @@ from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElaps
 from rich.table import Table
 from rich.text import Text
 
-from components.face_example_gen import curation, logic
+from components.face_example_gen import curation, label_file, logic
+from components.face_example_gen.label_file import LabelFile
 from components.face_example_gen.ledger import Cell, Ledger
 from components.face_example_gen.policy import DEFAULT_BALANCE, DEFAULT_POLICY, Balance, Policy
 from components.face_example_gen.rejects import Reject
@@ -57,7 +58,11 @@ class Summary:
 
 
 def inspect(
-    uri: str, limit: int = 0, policy: Policy = DEFAULT_POLICY, balance: Balance = DEFAULT_BALANCE
+    uri: str,
+    limit: int = 0,
+    policy: Policy = DEFAULT_POLICY,
+    balance: Balance = DEFAULT_BALANCE,
+    labels: LabelFile | None = None,
 ) -> Summary:
     """Reads and decodes every file at `uri`, or `limit` of them spread over it, and counts.
 
@@ -66,11 +71,12 @@ def inspect(
       limit: how many files; 0 for all.
       policy: which files are fit for use.
       balance: which of them are left out by choice.
+      labels: where labels are; in names if None.
 
     Raises:
         UserError: the source cannot be read to its end, or none of its files can be used.
     """
-    return _summarize(uri, _examined(uri, limit, policy), policy, balance)
+    return _summarize(uri, _examined(uri, limit, policy, labels), policy, balance)
 
 
 def run_inspect(
@@ -78,6 +84,7 @@ def run_inspect(
     limit: int = 0,
     policy: Policy = DEFAULT_POLICY,
     balance: Balance = DEFAULT_BALANCE,
+    labels: LabelFile | None = None,
     console: Console | None = None,
 ) -> int:
     """Inspects `path`, prints the findings and returns the exit code.
@@ -87,7 +94,7 @@ def run_inspect(
     console = console or Console()
     columns = (SpinnerColumn(), "reading", MofNCompleteColumn(), "files", TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        examined = progress.track(_examined(path, limit, policy))
+        examined = progress.track(_examined(path, limit, policy, labels))
         summary = _summarize(path, examined, policy, balance)
     console.print(render(summary))
     return 0
@@ -106,9 +113,12 @@ def render(summary: Summary) -> RenderableType:
     )
 
 
-def _examined(uri: str, limit: int, policy: Policy) -> Iterator[logic.Face | Reject]:
+def _examined(
+    uri: str, limit: int, policy: Policy, labels: LabelFile | None
+) -> Iterator[logic.Face | Reject]:
     last_key = logic.last_sample_key(uri, limit)
-    return logic.examine_source(uri, lambda file: logic.sample_key(file) <= last_key, policy)
+    table = label_file.read(labels) if labels else None
+    return logic.examine_source(uri, lambda file: logic.sample_key(file) <= last_key, policy, table)
 
 
 def _summarize(

@@ -52,9 +52,13 @@ class Gate:
 
 @dataclass(frozen=True)
 class Data:
-    """The photographs: files found, used and rejected; `limit` is 0 when all were taken."""
+    """The photographs: files found, used and rejected; `limit` is 0 when all were taken.
+
+    `labels` is the CSV file of their labels, "" when their names carry them.
+    """
 
     source: str
+    labels: str
     fingerprint: str
     limit: int
     found: int
@@ -177,6 +181,7 @@ def _data(steps: Mapping[str, Step], gate: Step | None) -> Data:
             splits[cell.split] += count
     return Data(
         source=ingestion.parameters["data_uri"],
+        labels=ingestion.parameters.get("labels_uri") or "",
         fingerprint=ingestion.parameters["data_fingerprint"],
         limit=ingestion.parameters["limit"],
         found=counted.properties["total"],

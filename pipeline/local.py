@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from components.face_example_gen import sources
+from components.face_example_gen import label_file
 from pipeline import fingerprints, node_code, quiet
-from pipeline.errors import EXIT_DATA_GATE, EXIT_ERROR, UserError
+from pipeline.errors import EXIT_DATA_GATE, EXIT_ERROR, EXIT_USAGE, UserError
 from pipeline.lock import only_run
 from pipeline.outcome import INTERRUPTED, Outcome
 from pipeline.settings import Settings
@@ -55,7 +55,8 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
     for model in settings.trained_models:
         weights.check(model, settings.hyperparameters(model))
     given = settings.data.uri or _sample(settings, workdir, console)
-    fingerprint = sources.fingerprint(given)
+    labels_uri = _labels(settings)
+    fingerprint = label_file.data_fingerprint(given, labels_uri)
     with console.status("Loading TensorFlow and TFX"):
         # Not at the top: they take seconds, and what is above may end the run.
         from pipeline import record
@@ -67,7 +68,9 @@ def _run(settings: Settings, workdir: Path, console: Console, log: Path, accept_
     store = record.open_store(workdir / _DATABASE)
     about = Path(given).name
     with recording(settings, workdir, about, store, console) as recorder:
-        pipeline = _pipeline(settings, workdir, store, given, fingerprint, accept_reason)
+        pipeline = _pipeline(
+            settings, workdir, store, given, labels_uri, fingerprint, accept_reason
+        )
         ended = _execute(settings, workdir, console, log, store, pipeline, recorder)
         recorder.ended(ended)
     return ended.exit_code
@@ -78,6 +81,7 @@ def _pipeline(
     workdir: Path,
     store: "MetadataStore",
     given: str,
+    labels_uri: str,
     fingerprint: str,
     accept_reason: str,
 ) -> "Pipeline":
@@ -93,6 +97,7 @@ def _pipeline(
             pipeline_root=str(workdir / "artifacts"),
             data_uri=data_uri,
             data_fingerprint=fingerprint,
+            labels_uri=labels_uri,
             schema_file=str(_schema_copy(workdir)),
             comparators=validation.comparators(SCHEMA),
             baseline_uri=baseline.accepted_statistics(
@@ -161,6 +166,17 @@ def _launch(pipeline: "Pipeline", database: Path) -> None:
 
     pipeline.metadata_connection_config = metadata.sqlite_metadata_connection_config(str(database))
     LocalDagRunner().run(pipeline)
+
+
+def _labels(settings: Settings) -> str:
+    """The path of the file of labels, which is read once, so that a run ends before it begins."""
+    if not settings.data.labels:
+        return ""
+    if not settings.data.uri:
+        raise UserError("--labels goes with --data: drawn faces have their own", EXIT_USAGE)
+    path = os.path.abspath(Path(settings.data.labels).expanduser())
+    label_file.read(label_file.LabelFile(path, settings.data.columns))
+    return path
 
 
 def _sample(settings: Settings, workdir: Path, console: Console) -> str:

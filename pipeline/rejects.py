@@ -3,7 +3,7 @@
 import base64
 import io
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from components.face_example_gen import logic
+from components.face_example_gen import label_file, logic
+from components.face_example_gen.labels import Labels, parse_name
 from components.face_example_gen.ledger import REJECTS_FILE, parse_rejects
 from components.face_example_gen.policy import Policy
 from components.face_example_gen.rejects import Reason, Reject
@@ -26,6 +27,8 @@ from schema import features
 
 # Of a picture on the sheet, pixels; larger ones are made smaller.
 _LARGEST_SIDE = 400
+
+_ANY = Labels(0, 0, 0)  # where only pixels matter
 
 _PAGE = jinja2.Environment(
     loader=jinja2.PackageLoader("pipeline"),
@@ -42,7 +45,7 @@ class Conflict:
 
     image_sha256: str
     files: tuple[str, ...]
-    labels: tuple[logic.Labels, ...]
+    labels: tuple[Labels, ...]
 
     @property
     def years(self) -> int:
@@ -94,11 +97,18 @@ def run_rejects(
     return 0
 
 
-def find_conflicts(rejects: Iterable[Reject]) -> list[Conflict]:
-    """The conflicts among all rejects, the largest contradiction first."""
+def find_conflicts(
+    rejects: Iterable[Reject], label: Callable[[str], Labels | Reject] = parse_name
+) -> list[Conflict]:
+    """The conflicts among all rejects, the largest contradiction first.
+
+    Args:
+      rejects: of a run.
+      label: the labels of a file.
+    """
     copies = defaultdict(list)
     for reject in rejects:
-        labels = logic.parse_name(reject.file)
+        labels = label(reject.file)
         if reject.reason is Reason.LABEL_CONFLICT and not isinstance(labels, Reject):
             copies[reject.image_sha256].append((reject.file, labels))
     found = [
@@ -122,7 +132,7 @@ def read_pictures(uri: str, conflicts: Iterable[Conflict], policy: Policy) -> di
         return file in digests and digests[file] not in found
 
     for file, data in read_entries(uri, wanted, policy.max_file_bytes):
-        face = logic.examine(file, data, policy)
+        face = logic.examine(file, data, policy, lambda _: _ANY)
         if isinstance(face, logic.Face) and face.image_sha256 == digests[file]:
             found[face.image_sha256] = _small(face.jpeg)
     return found
@@ -202,11 +212,11 @@ def _print_one(console: Console, reject: Reject) -> None:
 
 
 def _write_sheet(path: Path, run: record.NodeRun, rejects: list[Reject], console: Console) -> None:
-    found = find_conflicts(rejects)
+    uri = run.parameters["data_uri"]
+    found = find_conflicts(rejects, _labeller(run))
     if not found:
         console.print("No labels contradict each other: there is nothing to write")
         return
-    uri = run.parameters["data_uri"]
     if not Path(uri).exists():
         raise UserError(f"{uri}: the pictures of that run are gone; put them back and try again")
     policy = Policy.model_validate_json(run.parameters.get("policy") or "{}")
@@ -220,6 +230,14 @@ def _write_sheet(path: Path, run: record.NodeRun, rejects: list[Reject], console
     lost = f"; {missing:,} no longer in {uri}" if missing else ""
     said = f"{len(found):,} pictures with contradicting labels{lost}: see {path}"
     console.print(said, soft_wrap=True, markup=False, highlight=False)
+
+
+def _labeller(run: record.NodeRun) -> Callable[[str], Labels | Reject]:
+    """What tells the labels of a run's files, as it was told itself."""
+    told = run.parameters
+    uri, columns = told["data_uri"], told.get("label_columns") or "{}"
+    labels = label_file.told(uri, told.get("labels_uri") or "", columns)
+    return label_file.read(labels).label if labels else parse_name
 
 
 def _small(jpeg: bytes) -> bytes:

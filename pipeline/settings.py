@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from components.data_report.expectations import Rule, defaults
+from components.face_example_gen.label_file import Columns
 from components.face_example_gen.policy import Balance, Policy
 from components.model_report.report import ReportSettings
 from components.selector.logic import Thresholds
@@ -53,6 +54,10 @@ class Data(Strict):
     uri: str | None = Field(
         None, description="folder, .tar.gz or .zip; the built-in sample if none"
     )
+    labels: str | None = Field(
+        None, description="a CSV file with a row a picture; names carry the labels if none"
+    )
+    columns: Columns = Columns()
     limit: int = Field(0, ge=0, description="use only this many files; 0 for all")
     shards: int = Field(2, gt=0, description="files per split, and units of parallel ingestion")
     sample_size: int = Field(1500, gt=0, description="faces the built-in sample draws")

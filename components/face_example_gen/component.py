@@ -9,6 +9,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from components.artifacts import Rejects
 from components.face_example_gen.executor import Executor
+from components.face_example_gen.label_file import Columns
 from components.face_example_gen.policy import DEFAULT_BALANCE, DEFAULT_POLICY
 
 
@@ -27,12 +28,14 @@ class FaceExampleGenSpec(ComponentSpec):
         "shards": ExecutionParameter(type=int),
         "policy": ExecutionParameter(type=str),
         "balance": ExecutionParameter(type=str),
+        "labels_uri": ExecutionParameter(type=str),
+        "label_columns": ExecutionParameter(type=str),
         "code_fingerprint": ExecutionParameter(type=str),
     }
 
 
 class FaceExampleGen(BaseBeamComponent):
-    """Reads face pictures, labels them by their names and splits them by their pixels.
+    """Reads face pictures, labels them by their names or a CSV file, splits them by their pixels.
 
     A file that cannot be used, or is left out by `policy` or `balance`, becomes a reject with a
     reason, never a failure.
@@ -55,18 +58,22 @@ class FaceExampleGen(BaseBeamComponent):
         shards: int = 4,
         policy: str = DEFAULT_POLICY.model_dump_json(),
         balance: str = DEFAULT_BALANCE.model_dump_json(),
+        labels_uri: str = "",
+        label_columns: str = Columns().model_dump_json(),
         code_fingerprint: str = "",
     ) -> None:
         """A node that reads `data_uri`.
 
         Args:
             data_uri: a folder, .tar.gz, .tgz, .tar or .zip.
-            data_fingerprint: `sources.fingerprint(data_uri)`: the cache sees changes by it.
+            data_fingerprint: `label_file.data_fingerprint`: the cache sees changes by it.
             limit: take this many files only, spread over the source; 0 takes all.
             shards: files per split. Workers share them out, where the runner has more than one,
                 and each worker reads the source anew.
             policy: a `policy.Policy` as JSON: which files are fit for use.
             balance: a `policy.Balance` as JSON: which sound faces are left out.
+            labels_uri: a CSV file of labels; "" where names carry them.
+            label_columns: a `label_file.Columns` as JSON: how its columns are called.
             code_fingerprint: of the code this node runs; the cache sees changes by it.
         """
         spec = FaceExampleGenSpec(
@@ -76,6 +83,8 @@ class FaceExampleGen(BaseBeamComponent):
             shards=shards,
             policy=policy,
             balance=balance,
+            labels_uri=labels_uri,
+            label_columns=label_columns,
             code_fingerprint=code_fingerprint,
             examples=channel.OutputChannel(
                 standard_artifacts.Examples, producer_component=self, output_key="examples"

@@ -23,7 +23,7 @@ from tfx.dsl.io import fileio
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
-from components.face_example_gen import curation, ledger, logic, shards
+from components.face_example_gen import curation, label_file, ledger, logic, shards
 from components.face_example_gen.curation import LeftOut, Row
 from components.face_example_gen.policy import Balance, Policy
 from components.face_example_gen.shards import Job, Staged
@@ -62,6 +62,9 @@ class Executor(BaseBeamExecutor):
             output_uri=examples.uri,
             policy=Policy.model_validate_json(exec_properties["policy"]),
             balance=Balance.model_validate_json(exec_properties["balance"]),
+            labels=label_file.told(
+                data_uri, exec_properties["labels_uri"], exec_properties["label_columns"]
+            ),
         )
         with self._make_beam_pipeline() as pipeline:
             ingest(pipeline, job)

@@ -19,6 +19,8 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from components.face_example_gen.jpeg import is_plain
+from components.face_example_gen.label_file import Table
+from components.face_example_gen.labels import NAME_FORM, Labels, parse_name
 from components.face_example_gen.policy import DEFAULT_POLICY, Policy
 from components.face_example_gen.rejects import BY_CHOICE, Reason, Reject
 from components.face_example_gen.sources import list_entries, read_entries
@@ -26,8 +28,6 @@ from pipeline.errors import UserError
 from schema import features
 
 Pixels = npt.NDArray[np.uint8]  # [height, width, 3], RGB
-
-NAME_FORM = "[age]_[gender]_[race]_[yyyymmddHHMMSSFFF].jpg"
 
 # Of the files whose names and pixels can be used; a face's split follows from its pixels alone.
 SPLIT_FRACTIONS: Mapping[str, float] = dict(
@@ -49,24 +49,8 @@ _SCAN = b"\xff\xda"
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
 _SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG|RIFF....WEBP", re.DOTALL)
 _FOREIGN_FORMATS = ("AVIF", "GIF", "ICO", "JPEG2000", "PPM", "PSD", "TIFF")
-# Eight digits are a date: the time stamp that follows the labels.
-_LABELS = re.compile(r"(-?[0-9]{1,7})_(-?[0-9]{1,7})_(-?[0-9]{1,7})(?=[_.]|$)")
-_LIMITS = (
-    ("age", features.MAX_AGE),
-    ("gender", len(features.GENDERS) - 1),
-    ("race", len(features.RACES) - 1),
-)
-
 # Pictures above max_pixels are rejected before they are decoded; the warning says nothing more.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-
-
-class Labels(NamedTuple):
-    """What a file's name says: years, and indices into features.GENDERS and features.RACES."""
-
-    age: int
-    gender: int
-    race: int
 
 
 class Picture(NamedTuple):
@@ -95,22 +79,6 @@ class UndecodableError(Exception):
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason, self.detail = reason, detail
-
-
-def parse_name(name: str) -> Labels | Reject:
-    """The labels in a file's name, whatever follows the three leading fields. Never raises.
-
-    `name` is the path below the data root; only its last part counts.
-    """
-    match = _LABELS.match(_last_part(name))
-    if not match:
-        return Reject(name, Reason.BAD_NAME, f"the name lacks a label field of {NAME_FORM}")
-    labels = Labels(*map(int, match.groups()))
-    for (field, highest), value in zip(_LIMITS, labels, strict=True):
-        if not 0 <= value <= highest:
-            detail = f"{field} {value} is not in 0-{highest}"
-            return Reject(name, Reason.LABEL_OUT_OF_RANGE, detail)
-    return labels
 
 
 def decode(data: bytes, policy: Policy = DEFAULT_POLICY) -> Picture:
@@ -190,9 +158,14 @@ def split_of(pixel_sha256: str, fractions: Mapping[str, float] = SPLIT_FRACTIONS
     return next((split for split, upper in pairs if position < upper), last)
 
 
-def examine(file: str, data: bytes | Reject, policy: Policy = DEFAULT_POLICY) -> Face | Reject:
+def examine(
+    file: str,
+    data: bytes | Reject,
+    policy: Policy = DEFAULT_POLICY,
+    label: Callable[[str], Labels | Reject] = parse_name,
+) -> Face | Reject:
     """The face in an input file, or why it cannot be used. Never raises on what a file holds."""
-    labels = parse_name(file)
+    labels = label(file)
     if isinstance(labels, Reject):
         return labels
     if isinstance(data, Reject):
@@ -206,9 +179,14 @@ def examine(file: str, data: bytes | Reject, policy: Policy = DEFAULT_POLICY) ->
 
 
 def examine_source(
-    uri: str, wanted: Callable[[str], bool], policy: Policy = DEFAULT_POLICY
+    uri: str,
+    wanted: Callable[[str], bool],
+    policy: Policy = DEFAULT_POLICY,
+    table: Table | None = None,
 ) -> Iterator[Face | Reject]:
     """Every `wanted` file of a source, examined, in the source's order.
+
+    Labels are those in `table`, whose `wanted` rows without a picture follow; in names without it.
 
     Pictures are decoded in as many threads as there are processors, a few at a time: Pillow, zlib
     and hashlib leave the interpreter to the others meanwhile.
@@ -218,18 +196,36 @@ def examine_source(
     """
     threads = len(os.sched_getaffinity(0))
     pending: collections.deque[Future[list[Face | Reject]]] = collections.deque()
+    label = table.label if table else parse_name
+    seen: set[str] = set()
     entries = read_entries(uri, wanted, policy.max_file_bytes)
+    if table:
+        entries = _noting(entries, seen)
     with ThreadPoolExecutor(threads) as pool:
         for batch in _batches(entries):
-            pending.append(pool.submit(_examine_all, batch, policy))
+            pending.append(pool.submit(_examine_all, batch, policy, label))
             if len(pending) > 2 * threads:
                 yield from pending.popleft().result()
         while pending:
             yield from pending.popleft().result()
+    if table:
+        yield from (reject for reject in table.without_picture(seen) if wanted(reject.file))
 
 
-def _examine_all(batch: list[tuple[str, bytes | Reject]], policy: Policy) -> list[Face | Reject]:
-    return [examine(file, data, policy) for file, data in batch]
+def _noting(
+    entries: Iterable[tuple[str, bytes | Reject]], seen: set[str]
+) -> Iterator[tuple[str, bytes | Reject]]:
+    for file, data in entries:
+        seen.add(file)
+        yield file, data
+
+
+def _examine_all(
+    batch: list[tuple[str, bytes | Reject]],
+    policy: Policy,
+    label: Callable[[str], Labels | Reject],
+) -> list[Face | Reject]:
+    return [examine(file, data, policy, label) for file, data in batch]
 
 
 def _batches(
@@ -271,6 +267,10 @@ def nothing_usable(uri: str, reasons: Mapping[Reason, int]) -> UserError:
         advice = "balance the data less: raise age_max, max_per_age or the fractions"
     elif Reason.LABEL_CONFLICT in reasons:
         advice = "keep one label per picture, or keep label conflicts"
+    elif Reason.NO_LABEL in reasons:
+        advice = "paths in the file of labels are relative to the folder or archive"
+    elif Reason.BAD_LABEL in reasons:
+        advice = "mend the labels: agegender data inspect shows what is wrong with each"
     else:
         advice = f"give pictures (JPEG, PNG, WebP, BMP) named {NAME_FORM}"
     return UserError(f"{uri}: none of its files can be used ({counts}); {advice}")

@@ -9,6 +9,11 @@ class Reason(enum.StrEnum):
 
     BAD_NAME = "bad_name"  # fewer than three label fields in the name
     LABEL_OUT_OF_RANGE = "label_out_of_range"
+    # Of labels in a CSV file.
+    NO_LABEL = "no_label"  # a picture that no row names
+    NO_PICTURE = "no_picture"  # a row that names no picture there is
+    BAD_LABEL = "bad_label"  # a cell that holds no label, or rows that contradict each other
+    DUPLICATE_ROW = "duplicate_row"  # another row names the same picture
     NOT_AN_IMAGE = "not_an_image"
     TRUNCATED = "truncated"
     TOO_SMALL = "too_small"
@@ -31,7 +36,7 @@ class Reject(NamedTuple):
     """One input file that was not used; `file` is its name below the data root.
 
     `image_sha256` is the digest of its pixels where they could be decoded, else empty: files that
-    share it are copies of one another.
+    share it are copies of one another. Of a row that was not used it is the row: `labels.csv:12`.
     """
 
     file: str

@@ -17,8 +17,9 @@ from typing import NamedTuple
 import tensorflow as tf
 from tfx.dsl.io import fileio
 
-from components.face_example_gen import curation, ledger, logic
+from components.face_example_gen import curation, label_file, ledger, logic
 from components.face_example_gen.curation import LeftOut, Row
+from components.face_example_gen.label_file import LabelFile
 from components.face_example_gen.ledger import Cell, Ledger
 from components.face_example_gen.policy import Balance, Policy
 from components.face_example_gen.rejects import Reject
@@ -42,6 +43,7 @@ class Job(NamedTuple):
     output_uri: str
     policy: Policy
     balance: Balance
+    labels: LabelFile | None = None  # in names when None
 
 
 class Staged(NamedTuple):
@@ -59,8 +61,9 @@ def stage(job: Job, shards: Collection[int]) -> tuple[dict[int, Staged], list[Ro
         What was staged, by shard, and where to find each face.
 
     Raises:
-        UserError: the source cannot be read to its end, or holds no file.
+        UserError: the source cannot be read to its end, or holds no file; its labels cannot.
     """
+    table = label_file.read(job.labels) if job.labels else None
 
     def wanted(file: str) -> bool:
         key = logic.sample_key(file)
@@ -75,7 +78,7 @@ def stage(job: Job, shards: Collection[int]) -> tuple[dict[int, Staged], list[Ro
             for file in itertools.product(shards, features.SPLITS)
         }
         written = Counter[tuple[int, str]]()
-        for face in logic.examine_source(job.data_uri, wanted, job.policy):
+        for face in logic.examine_source(job.data_uri, wanted, job.policy, table):
             shard = _shard_of(logic.sample_key(face.file), job)
             if isinstance(face, Reject):
                 staged[shard].unusable.append(face)

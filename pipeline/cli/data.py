@@ -1,11 +1,11 @@
 """Data: what is in it, what was not used, or some drawn."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.options import Assignments, Limit, Workdir
+from pipeline.cli.options import Assignments, Labels, Limit, Workdir
 
 app = typer.Typer(name="data", help="Look at data, or draw some.", no_args_is_help=True)
 
@@ -36,6 +36,7 @@ def sample(
 @app.command()
 def inspect(
     path: Annotated[str, typer.Argument(help="Folder, .tar.gz or .zip of photographs.")],
+    labels: Labels = None,
     profile: Annotated[str, typer.Option(help="Whose data.* settings hold.")] = "cpu",
     limit: Limit = None,
     set_: Assignments = None,
@@ -43,11 +44,15 @@ def inspect(
     """Count what can be used, what is rejected and why, and how ages and genders are spread."""
     from pipeline import settings
 
-    overrides = {"data.limit": limit} if limit else {}
+    overrides: dict[str, Any] = {"data.limit": limit} if limit else {}
+    if labels:
+        overrides["data.labels"] = str(labels)
     chosen = settings.load(profile, overrides, set_ or []).data
+    from components.face_example_gen import label_file
     from pipeline.inspect_data import run_inspect
 
-    raise typer.Exit(run_inspect(path, chosen.limit, chosen.policy, chosen.balance))
+    given = label_file.told(path, chosen.labels or "", chosen.columns.model_dump_json())
+    raise typer.Exit(run_inspect(path, chosen.limit, chosen.policy, chosen.balance, given))
 
 
 @app.command()

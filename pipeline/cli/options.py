@@ -7,6 +7,11 @@ import typer
 
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only N files, spread over all.")]
 
+Labels = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.csv", help="Labels in a CSV file: file, age, gender, race."),
+]
+
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; repeatable."),

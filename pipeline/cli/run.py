@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.options import Assignments, Limit, Workdir
+from pipeline.cli.options import Assignments, Labels, Limit, Workdir
 from pipeline.errors import EXIT_USAGE, UserError
 
 
@@ -13,6 +13,7 @@ def run(
         str | None,
         typer.Option(help="Folder, .tar.gz or .zip of photographs; without it, drawn faces."),
     ] = None,
+    labels: Labels = None,
     profile: Annotated[
         str | None, typer.Option(help="sample, cpu or gpu; without it cpu for --data, else sample.")
     ] = None,
@@ -41,6 +42,7 @@ def run(
         raise UserError('--accept-data and --reason "why" belong together', EXIT_USAGE)
     overrides: dict[str, Any] = {
         "data.uri": data,
+        "data.labels": str(labels) if labels else None,
         "data.limit": limit,
         "workdir": str(workdir) if workdir else None,
     }

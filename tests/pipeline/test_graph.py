@@ -202,3 +202,13 @@ def test_the_picture_shows_every_node_and_edge() -> None:
         for channel in node.inputs.values():
             edge = f"<title>{channel.producer_component_id}&#45;&gt;{node.id}</title>"
             assert edge in picture, "run python -m tools.draw_graph"
+
+
+def test_labels_in_a_file_are_the_ingestions_alone_to_read() -> None:
+    chosen = settings.load("sample", {"data.columns.age": "Years"}, [])
+    made = graph.create_pipeline(chosen, bindings(labels_uri="/nowhere/labels.csv"))
+    (examples,) = (node for node in made.components if node.id == "FaceExampleGen")
+    assert examples.exec_properties["labels_uri"] == "/nowhere/labels.csv"
+    assert json.loads(examples.exec_properties["label_columns"])["age"] == "Years"
+    told = [node.id for node in made.components if "labels_uri" in node.exec_properties]
+    assert told == ["FaceExampleGen"]

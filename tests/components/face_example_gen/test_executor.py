@@ -46,6 +46,7 @@ def ingest(
     policy: Policy = DEFAULT_POLICY,
     balance: Balance = DEFAULT_BALANCE,
     beam_args: list[str] = BEAM,
+    labels: Path | None = None,
 ) -> tuple[Artifact, Artifact]:
     examples, rejects = standard_artifacts.Examples(), Rejects()
     examples.uri, rejects.uri = str(out / "examples"), str(out / "rejects")
@@ -56,6 +57,8 @@ def ingest(
         "shards": shards,
         "policy": policy.model_dump_json(),
         "balance": balance.model_dump_json(),
+        "labels_uri": str(labels or ""),
+        "label_columns": "{}",
     }
     executor.Executor(context).Do({}, {"examples": [examples], "rejects": [rejects]}, properties)
     return examples, rejects

@@ -16,6 +16,7 @@ from components.model_report.report import ReportSettings
 from components.selector.logic import Thresholds
 from components.selector.slices import SliceLimits
 from pipeline.errors import EXIT_USAGE, UserError
+from pipeline.kubeflow.choices import Kubeflow
 from pipeline.tracking.place import Tracking
 from schema.age_groups import Scheme
 from trainer import names
@@ -115,6 +116,7 @@ class Settings(Strict):
     check: Check = Check()
     serving: Serving = Serving()
     tracking: Tracking = Tracking()
+    kubeflow: Kubeflow = Kubeflow()
     beam_args: tuple[str, ...] = Field(
         # Beam's DirectRunner would look for Prism on the network first; without an image named, TFX
         # packs itself into an sdist for every Beam node.
@@ -186,9 +188,8 @@ def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Set
         raise UserError(
             f"unknown profile {profile!r}: it is one of {', '.join(profiles())}", EXIT_USAGE
         )
-    text = resources.files("pipeline").joinpath("profiles", f"{profile}.yaml").read_text()
     values: dict[str, Any] = {"profile": profile, "expectations": defaults()}
-    _merge(values, yaml.safe_load(text))
+    _merge(values, _profile(profile))
     wanted = list(overrides.items())
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
@@ -205,6 +206,16 @@ def load(profile: str, overrides: dict[str, Any], assignments: list[str]) -> Set
         raise UserError(_explain(error), EXIT_USAGE) from None
     _check_tuning(chosen)
     return chosen
+
+
+def _profile(name: str) -> dict[str, Any]:
+    """What a profile's file says, laid upon what the profile says that it extends."""
+    text = resources.files("pipeline").joinpath("profiles", f"{name}.yaml").read_text()
+    said = yaml.safe_load(text)
+    base = said.pop("extends", None)
+    values = _profile(base) if base else {}
+    _merge(values, said)
+    return values
 
 
 def _check_tuning(chosen: Settings) -> None:

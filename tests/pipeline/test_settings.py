@@ -151,7 +151,7 @@ def test_what_is_wrong_for_all_models_is_told_once() -> None:
 
 
 def test_an_unknown_profile_lists_those_there_are() -> None:
-    with pytest.raises(UserError, match="cpu, gpu, sample"):
+    with pytest.raises(UserError, match="cpu, gpu, kubeflow, sample"):
         settings.load("tpu", {}, [])
 
 
@@ -185,3 +185,14 @@ def test_a_wrong_rule_is_one_line_that_says_what_is_wrong(assignment: str, said:
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
     assert raised.value.exit_code == 2
+
+
+def test_a_profile_is_laid_upon_the_one_it_extends() -> None:
+    base, upon = settings.load("gpu", {}, []), settings.load("kubeflow", {}, [])
+    differ = {
+        name
+        for name in settings.Settings.model_fields
+        if getattr(base, name) != getattr(upon, name)
+    }
+    assert differ <= {"profile", "workdir", "data", "kubeflow"}
+    assert upon.kubeflow.training.gpus == 1

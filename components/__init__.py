@@ -15,6 +15,7 @@ _HOMES = {
     "ModelFindings": "components.artifacts",
     # The component of this name is in components.model_card.component.
     "ModelCard": "components.artifacts",
+    "RunRecord": "components.artifacts",
     "FaceExampleGen": "components.face_example_gen.component",
     "Baseline": "components.baseline.component",
     "DataReport": "components.data_report.component",
@@ -26,6 +27,7 @@ _HOMES = {
     "Selector": "components.selector.component",
     "ServableCheck": "components.servable_check.component",
     "Publisher": "components.publisher.component",
+    "Recorder": "components.recorder.component",
 }
 __all__ = list(_HOMES)
 

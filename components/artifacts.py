@@ -41,3 +41,9 @@ class ModelCard(Artifact):
     """`card.html` and `card.md`: what people should know of a model before they use it."""
 
     TYPE_NAME = "components.ModelCard"
+
+
+class RunRecord(Artifact):
+    """`record.json`: how the run ended, and under which record it is in MLflow."""
+
+    TYPE_NAME = "components.RunRecord"

@@ -26,6 +26,7 @@ class Bindings:
       accept_reason: why the data are accepted whatever the verdict on them; "" when they are not.
       accepted_by: who says so.
       commit: of the code that runs, "" where it is not known.
+      run_id: of the run, where a node has to record it in MLflow; "" where the runner does.
     """
 
     pipeline_root: str
@@ -43,3 +44,4 @@ class Bindings:
     accept_reason: str = ""
     accepted_by: str = ""
     commit: str = ""
+    run_id: str = ""

@@ -1,6 +1,7 @@
 """The graph: which nodes there are and what each is fed. Pure: no I/O, no runner."""
 
 import json
+from collections.abc import Mapping, Sequence
 
 from tfx.components.distribution_validator.component import DistributionValidator
 from tfx.components.example_validator.component import ExampleValidator
@@ -20,6 +21,7 @@ from components.face_example_gen.component import FaceExampleGen
 from components.model_card.component import ModelCard
 from components.model_card.known import About
 from components.publisher.component import Publisher
+from components.recorder.component import Recorder
 from components.selector.component import Judged, Selector
 from components.servable_check.component import ServableCheck
 from pipeline import model_nodes, reproduce, validation
@@ -121,16 +123,21 @@ def create_pipeline(settings: Settings, bound: Bindings) -> Pipeline:
         verdict=data_report.outputs["verdict"],
         about=About(
             source=reproduce.source_name(settings),
-            command=reproduce.command(settings, bound.accept_reason),
+            command=reproduce.command(
+                settings, bound.accept_reason, "kubeflow submit" if bound.run_id else "run"
+            ),
             commit=bound.commit,
             age_groups=settings.age_groups,
         ),
         code_fingerprint=bound.code["ModelCard"],
     )
+    nodes += [selector, check, publisher, card]
+    if bound.run_id:
+        nodes.append(_recorder(settings, bound, nodes, judged))
     return Pipeline(
         pipeline_name=PIPELINE_NAME,
         pipeline_root=bound.pipeline_root,
-        components=[*nodes, selector, check, publisher, card],
+        components=nodes,
         enable_cache=True,
         beam_pipeline_args=list(settings.beam_args),
     )
@@ -169,6 +176,20 @@ def _learning(
         for name in settings.candidates
     }
     return nodes, sources
+
+
+def _recorder(
+    settings: Settings, bound: Bindings, nodes: Sequence[BaseNode], judged: Mapping[str, Judged]
+) -> Recorder:
+    return Recorder(
+        nodes=nodes,
+        models={name: one.model for name, one in judged.items()},
+        settings=settings.model_dump_json(by_alias=True),
+        run_id=bound.run_id,
+        data_uri=bound.data_uri,
+        data_fingerprint=bound.data_fingerprint,
+        commit=bound.commit,
+    )
 
 
 def _judging(

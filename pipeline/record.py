@@ -51,7 +51,7 @@ class NodeRun:
 
     execution_id: int
     state: str  # COMPLETE, CACHED, FAILED, RUNNING, ...
-    seconds: float
+    seconds: float  # nan where nobody knows
     outputs: Mapping[str, Artifact]
     inputs: Mapping[str, Artifact]
     parameters: Mapping[str, Any]

@@ -10,15 +10,16 @@ import yaml
 from pipeline.settings import Settings, load
 
 # Where things lie and what runs them: nothing of it is in the model.
-_ELSEWHERE = frozenset({"profile", "workdir", "beam_args", "serving", "data.uri"})
+_ELSEWHERE = frozenset({"profile", "workdir", "beam_args", "serving", "data.uri", "kubeflow"})
 
 
-def command(settings: Settings, accept_reason: str = "") -> str:
+def command(settings: Settings, accept_reason: str = "", runner: str = "run") -> str:
     """A shell command, an option a line; of files and folders it has the names alone.
 
     Args:
       settings: of the run.
       accept_reason: why the data were accepted; "" when they were not.
+      runner: the command of `agegender` that runs the graph.
     """
     options = [f"--profile {settings.profile}"]
     if source := source_name(settings):
@@ -26,7 +27,7 @@ def command(settings: Settings, accept_reason: str = "") -> str:
     options += [f"--set {shlex.quote(one)}" for one in assignments(settings)]
     if accept_reason:
         options.append(f"--accept-data --reason {shlex.quote(accept_reason)}")
-    return " \\\n  ".join(["agegender run " + options[0], *options[1:]])
+    return " \\\n  ".join([f"agegender {runner} {options[0]}", *options[1:]])
 
 
 def source_name(settings: Settings) -> str:

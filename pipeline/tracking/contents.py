@@ -88,7 +88,7 @@ def finite(values: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
 def of_node(node: Node) -> Iterator[Entry]:
     """What is recorded of a node that succeeded."""
     if node.run.state != "CACHED":
-        yield journal.metrics(node.parent, {f"seconds/{node.id}": node.run.seconds})
+        yield journal.metrics(node.parent, finite({f"seconds/{node.id}": node.run.seconds}))
     if node.kind in _WRITERS:
         yield from _WRITERS[node.kind](node)
 
@@ -277,8 +277,13 @@ def _publisher(node: Node) -> Iterator[Entry]:
     )
 
 
+def _model_card(node: Node) -> Iterator[Entry]:
+    folder = node.run.outputs["card"].path
+    yield journal.Files(record=node.parent, path=str(folder), folder="model-card")
+
+
 # What they found is recorded of every run, as they have none of their own to lead to.
-OF_THE_WHOLE = ("FaceExampleGen", "DataReport", "Selector", "Publisher")
+OF_THE_WHOLE = ("FaceExampleGen", "DataReport", "Selector", "Publisher", "ModelCard")
 
 _WRITERS: Mapping[str, Callable[[Node], Iterator[Entry]]] = {
     "FaceExampleGen": _ingestion,
@@ -289,4 +294,5 @@ _WRITERS: Mapping[str, Callable[[Node], Iterator[Entry]]] = {
     "ModelReport": _model_report,
     "Selector": _selector,
     "Publisher": _publisher,
+    "ModelCard": _model_card,
 }

@@ -37,16 +37,25 @@ _OWN_RUNS = {"Trainer": "train", "Tuner": "search", "Evaluator": "evaluate"}
 class Recorder:
     """Writes down one run of the pipeline, and has it delivered."""
 
-    def __init__(self, settings: Settings, place: Place, about: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        place: Place,
+        about: str,
+        record: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
         """Opens the run.
 
         Args:
           settings: of the run.
           place: where MLflow is.
           about: the data, in short, for names.
+          record: its name, which a second attempt must share; a new one if none.
+          tags: laid upon what this machine knows of itself.
         """
         when = time.strftime("%d %b %H:%M")
-        self.record = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        self.record = record or f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         self._place, self._about = place, f"{about} · {when}"
         self._journal = journal.Journal(place.journals / f"{self.record}{journal.SUFFIX}")
         # The kernel lets go of it when the process dies: then somebody else may deliver the rest.
@@ -56,7 +65,8 @@ class Recorder:
         self._reused: dict[str, str | None] = {}
         self._ended: dict[str, int] = {}
         self._epochs: dict[str, int] = {}
-        self._start(self.record, f"{about} · {settings.profile} · {when}", None, self._tags())
+        begun_by = _tags() | dict(tags or {})
+        self._start(self.record, f"{about} · {settings.profile} · {when}", None, begun_by)
         told = journal.flat(settings.model_dump(mode="json"))
         told["tracking.uri"] = without_password(told["tracking.uri"])
         self._write(journal.Parameters(record=self.record, values=told))
@@ -120,10 +130,12 @@ class Recorder:
                 self._write_all(contents.of_node(node))
             return made_by
         if own := _OWN_RUNS.get(node.kind):
-            begun = journal.now() - round(1000 * run.seconds)
+            # Of a node on a cluster nobody knows here how long it took.
+            begun = journal.now() - round(1000 * run.seconds if run.seconds > 0 else 0)
             self._begin(node.record, f"{own} {node.subject} · {self._about}", self.record, begun)
-            ids = {"mlmd.execution_id": str(run.execution_id)}
-            self._write(journal.Tags(record=node.record, values=ids))
+            if run.execution_id:
+                ids = {"mlmd.execution_id": str(run.execution_id)}
+                self._write(journal.Tags(record=node.record, values=ids))
         if run.succeeded:
             self._write_all(contents.of_node(node))
         if node.kind == "Tuner" and run.succeeded:
@@ -176,14 +188,6 @@ class Recorder:
             "is kept; deliver it with `agegender runs sync`"
         )
 
-    def _tags(self) -> dict[str, str]:
-        return {
-            "mlflow.user": getpass.getuser(),
-            "mlflow.source.name": "agegender run",
-            "mlflow.source.type": "LOCAL",
-            **git_tags(),
-        }
-
     def _machine(self, found: Mapping[str, float], step: int) -> None:
         self._write(journal.metrics(self.record, found, step))
 
@@ -223,3 +227,19 @@ class Recorder:
             self._journal.write(entry)
         except OSError as error:  # a full disk
             log.warning("cannot write %s: %s", self._journal.path, error)
+
+
+def _tags() -> dict[str, str]:
+    return {
+        "mlflow.user": _user(),
+        "mlflow.source.name": "agegender run",
+        "mlflow.source.type": "LOCAL",
+        **git_tags(),
+    }
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a number without a name, as in a container
+        return str(os.getuid())

@@ -41,19 +41,20 @@ def deliver(place: Place) -> tuple[int, list[str]]:
     return count, refused
 
 
-def told(place: Place, name: str, entry: journal.Entry) -> str:
-    """Records one entry that no run makes, now or, if MLflow does not answer, later.
+def told(place: Place, name: str, *entries: journal.Entry) -> str:
+    """Records what no run on this machine makes, now or, if MLflow does not answer, later.
 
     Args:
       place: where MLflow is.
       name: of its journal.
-      entry: what is recorded.
+      entries: what is recorded, in order.
 
     Returns:
       What the user should know of that, or "".
     """
     book = journal.Journal(place.journals / f"{name}{journal.SUFFIX}")
-    book.write(entry)
+    for entry in entries:
+        book.write(entry)
     book.close()
     going = delivery.Delivery(book.path, place)
     try:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import typer
 
-from pipeline.cli import ask, data, export, judge, publish, run, runs, serve
+from pipeline.cli import ask, data, export, judge, kubeflow, publish, run, runs, serve
 from pipeline.errors import UserError
 
 # By the panel of `agegender --help` that they are shown in.
@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
         *(publish.card, publish.explain, publish.rollback),
     ),
     "On record": (runs.mlflow, runs.app),
+    "On a cluster": (kubeflow.app,),
 }
 
 app = typer.Typer(

@@ -137,8 +137,12 @@ def check(settings: Settings) -> None:
             "on Kubeflow faces are not drawn: say where pods find the photographs with --data",
             EXIT_USAGE,
         )
-    for name, path in (("workdir", settings.workdir), ("data.uri", settings.data.uri)):
-        if not os.path.isabs(path):
+    for name, path in (
+        ("workdir", settings.workdir),
+        ("data.uri", settings.data.uri),
+        ("data.labels", settings.data.labels),
+    ):
+        if path and not os.path.isabs(path):
             raise UserError(
                 f"setting {name}: {path} is where pods find it, a whole path", EXIT_USAGE
             )

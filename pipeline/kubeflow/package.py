@@ -14,7 +14,7 @@ from tfx.orchestration.data_types import RuntimeParameter
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as runner
 from tfx.orchestration.pipeline import Pipeline
 
-from components.face_example_gen import sources
+from components.face_example_gen import label_file
 from pipeline import fingerprints, graph, node_code, tuning, validation
 from pipeline.bindings import Bindings
 from pipeline.kubeflow import pods
@@ -57,6 +57,7 @@ def bindings(settings: Settings, accept_reason: str = "", accepted_by: str = "")
         pipeline_root=settings.kubeflow.pipeline_root or "",
         data_uri=settings.data.uri or "",
         data_fingerprint=_data_fingerprint(settings),
+        labels_uri=settings.data.labels or "",
         schema_file=str(schema),
         comparators=validation.comparators(SCHEMA),
         baseline_uri="",
@@ -116,8 +117,9 @@ def _data_fingerprint(settings: Settings) -> str:
     """Of the photographs; "" where they cannot be seen from here, and nobody told."""
     if settings.kubeflow.data_fingerprint is not None:
         return settings.kubeflow.data_fingerprint
-    uri = settings.data.uri
-    return sources.fingerprint(uri) if uri and Path(uri).exists() else ""
+    uri, labels = settings.data.uri or "", settings.data.labels or ""
+    seen = all(Path(one).exists() for one in (uri, labels) if one)
+    return label_file.data_fingerprint(uri, labels) if uri and seen else ""
 
 
 def _open_parameters(nodes: Iterable[BaseNode]) -> dict[str, str]:

@@ -29,15 +29,23 @@ lint: setup ## Check style and types.
 	@$(BIN)/mypy
 
 # CPython, both Python versions at once and one version of each package for both. Wheels only, but
-# for the two pure-Python packages that have none: a fresh machine has no compiler.
-COMPILE = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet pyproject.toml \
-	--group dev --group setup --universal --python-version 3.11 --fork-strategy fewest \
-	--only-binary :all: --no-binary google-apitools --no-binary rouge-score --no-binary kfp --no-binary kfp-pipeline-spec --no-binary kfp-server-api \
+# for the pure-Python packages that have none: a fresh machine has no compiler.
+COMPILE = UV_CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/uv pip compile --quiet \
+	--universal --python-version 3.11 --fork-strategy fewest \
+	--only-binary :all: --no-binary google-apitools --no-binary rouge-score \
+	--no-binary kfp --no-binary kfp-pipeline-spec --no-binary kfp-server-api \
 	--generate-hashes --no-annotate --no-emit-index-url --no-emit-build-options
+DEVELOP = pyproject.toml --group dev --group setup
+RUN = pyproject.toml --group setup
+AS_LOCKED = --constraints requirements.lock
 
-lock: setup ## Make both lock files from pyproject.toml (UPGRADE=1: with the newest versions).
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) --output-file requirements.lock
-	@$(COMPILE) --extra gpu --constraints requirements.lock --output-file requirements-gpu.lock
+lock: setup ## Make the lock files from pyproject.toml (UPGRADE=1: with the newest versions).
+	@$(COMPILE) $(DEVELOP) $(if $(UPGRADE),--upgrade) --output-file requirements.lock
+	@$(COMPILE) $(DEVELOP) $(AS_LOCKED) --extra gpu --output-file requirements-gpu.lock
+	@$(COMPILE) $(RUN) $(AS_LOCKED) --output-file containers/pipeline.lock
+	@$(COMPILE) $(RUN) $(AS_LOCKED) --constraints requirements-gpu.lock --extra gpu \
+		--output-file containers/pipeline-gpu.lock
+	@$(COMPILE) --group serving --group setup $(AS_LOCKED) --output-file containers/serving.lock
 
 doctor: setup ## Say what this machine has and what is wrong with it.
 	@$(BIN)/agegender doctor

@@ -2,9 +2,10 @@
 # under a second when nothing changed.
 #   PYTHON=  a Python 3.11 or 3.12 to make .venv with   EXTRA=gpu  TensorFlow with CUDA (cpu: back)
 #   ARGS=    arguments of `agegender run`               UPGRADE=1  newest versions for `make lock`
+#   BUILD=   what builds images, with its options       LOCK=pipeline-gpu  the CUDA image
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-full lint lock doctor clean
+.PHONY: help setup run test test-full lint lock doctor images image-pipeline image-serving clean
 
 BIN := .venv/bin
 
@@ -49,6 +50,15 @@ lock: setup ## Make the lock files from pyproject.toml (UPGRADE=1: with the newe
 
 doctor: setup ## Say what this machine has and what is wrong with it.
 	@$(BIN)/agegender doctor
+
+BUILD ?= docker build
+LOCK ?= pipeline
+
+images: image-pipeline image-serving ## Build both container images (containers/Dockerfile).
+
+image-pipeline image-serving: image-%:
+	$(BUILD) -f containers/Dockerfile --target $* --build-arg LOCK=$(LOCK) \
+		--build-arg REVISION=$$(git rev-parse --short HEAD) -t agegender-$* .
 
 clean: ## Remove .venv and all caches; the work folder with your models stays.
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

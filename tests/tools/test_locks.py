@@ -8,6 +8,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tools import setup_env
+
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -21,7 +23,7 @@ def entries(name: str) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-gpu.lock"])
+@pytest.mark.parametrize("lock", sorted(setup_env.LOCKS.values()))
 def test_every_package_is_pinned_with_hashes_and_without_addresses(lock: str) -> None:
     text = (ROOT / lock).read_text()
     assert "make lock" in text.split("\n\n")[0].splitlines()[1]
@@ -59,3 +61,18 @@ def test_the_gpu_lock_only_adds_nvidias_libraries() -> None:
     added = gpu.keys() - cpu.keys()
     assert "nvidia-cudnn-cu12" in added
     assert all(package.startswith("nvidia-") for package in added)
+
+
+@pytest.mark.parametrize(
+    ("lock", "whole"),
+    [
+        ("containers/pipeline.lock", "requirements.lock"),
+        ("containers/pipeline-gpu.lock", "requirements-gpu.lock"),
+        ("containers/serving.lock", "requirements.lock"),
+    ],
+)
+def test_an_image_holds_what_was_tested_and_no_tools_of_tests(lock: str, whole: str) -> None:
+    image, tested = entries(lock), entries(whole)
+    assert {package: tested[package] for package in image} == image
+    assert {"mypy", "pytest", "ruff", "schemathesis"} & image.keys() == set()
+    assert ("tfx" in image) == ("pipeline" in lock)

@@ -96,7 +96,8 @@ class SetupError(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Bring `.venv` up to date; 0 when it is."""
     parser = argparse.ArgumentParser(prog="make setup", description=__doc__)
-    parser.add_argument("--extra", help=f"{', '.join(LOCKS)} (default: what .venv has now, else cpu)")
+    known = ", ".join(LOCKS)
+    parser.add_argument("--extra", help=f"{known} (default: what .venv has now, else cpu)")
     options = parser.parse_args(arguments)
     root = Path(__file__).resolve().parents[1]
     try:

@@ -66,7 +66,10 @@ def _open(data: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(data))
     except UnidentifiedImageError as error:
         raise PhotographError(_unknown(data)) from error
-    except Exception as error:  # as in `read`; a bomb among them
+    except Image.DecompressionBombError as error:
+        most = f"far more pixels than the {MAX_PIXELS:,} that are taken"
+        raise PhotographError(f"{most}; make it smaller") from error
+    except Exception as error:  # as in `read`
         raise PhotographError(f"cannot be opened ({_words(error)})") from error
     width, height = image.size
     if width * height > MAX_PIXELS or max(image.size) > MAX_SIDE:

@@ -21,7 +21,15 @@ def load(model_dir: Path, choice: "Choice") -> Ask:
       UserError: there is none, it cannot be loaded, or a label is asked for, which only servers
         know.
     """
-    folder = _folder(model_dir, choice)
+    return load_servable(_folder(model_dir, choice))
+
+
+def load_servable(folder: Path) -> Ask:
+    """The function that asks the SavedModel in `folder`, published or not.
+
+    Raises:
+      UserError: it cannot be loaded.
+    """
     quiet.prepare_environment()
     try:
         with quiet.muted():

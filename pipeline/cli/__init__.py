@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import typer
 
-from pipeline.cli import ask, data, export, judge, kubeflow, publish, run, runs, serve
+from pipeline.cli import ask, data, demo, export, judge, kubeflow, publish, run, runs, serve
 from pipeline.errors import UserError
 
 # By the panel of `agegender --help` that they are shown in.
@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[Callable[..., None] | typer.Typer, ...]] = {
     "Train": (run.run, run.doctor, data.app),
     "Judge": (judge.leaderboard, judge.tuning),
     "Publish and serve": (
-        *(serve.serve, ask.predict, export.app),
+        *(serve.serve, ask.predict, demo.demo, export.app),
         *(publish.card, publish.explain, publish.rollback),
     ),
     "On record": (runs.mlflow, runs.app),

@@ -42,6 +42,18 @@ def run_card(workdir: Path, version: int | None, as_markdown: bool, html: Path |
     return 0
 
 
+def of_content(workdir: Path, digest: str) -> Path | None:
+    """The folder of the newest card of a model by its content digest; None when there is none."""
+    database = workdir / "metadata.db"
+    runs = runs_of(open_store(database), "ModelCard") if database.exists() else []
+    folders = [
+        run.outputs["card"].path
+        for run in runs
+        if run.succeeded and _said(run).get("content_digest") == digest
+    ]
+    return next((folder for folder in folders if (folder / markdown.FILE).exists()), None)
+
+
 def _folder(workdir: Path, version: int | None) -> Path:
     database = workdir / "metadata.db"
     store = open_store(database) if database.exists() else None

@@ -57,6 +57,24 @@ def keras(
     _export("keras", target, version, candidate, "float32", workdir, serving_dir, check, force)
 
 
+@app.command()
+def space(
+    target: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder.")],
+    version: Version = None,
+    candidate: Candidate = None,
+    workdir: Workdir = None,
+    serving_dir: ServingDir = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over an earlier Space.")] = False,
+) -> None:
+    """Write a Hugging Face Space: a web page with a model, that starts as it stands."""
+    from pipeline.export_space import run_export_space
+    from schema.features import MODEL_NAME
+
+    work = workdir or Path("work")
+    model_dir = (serving_dir or work / "serving") / MODEL_NAME
+    raise typer.Exit(run_export_space(target, work, model_dir, version, candidate, force))
+
+
 def _export(
     format_: Format,
     target: Path | None,

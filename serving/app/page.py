@@ -74,7 +74,7 @@ def build(models: Models, examples: Sequence[Path], words: Words) -> gr.Blocks:
                     label="Photograph", sources=["upload", "webcam"], type="filepath", height=300,
                     buttons=[],
                 )  # fmt: skip
-                photograph.preprocess = _path  # type: ignore[method-assign]
+                photograph.preprocess = _path  # type: ignore[method-assign, assignment]
                 whole = gr.Checkbox(
                     label="The picture is one face", info="Ask about all of it; look for no faces."
                 )

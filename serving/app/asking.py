@@ -83,9 +83,9 @@ def answer(file: Path, models: Models, whole: bool, find: faces.Finder) -> Reply
         answers = {name: ask_all(ask, crops) for name, ask in models.items()}
         pixels = photographs.read(data)
     except PhotographError as error:
-        raise CannotAnswerError(f"This file cannot be used: {error}.") from error
+        raise CannotAnswerError(_sentence(f"This file cannot be used: {error}")) from error
     except UserError as error:
-        raise CannotAnswerError(f"The model does not answer: {error}.") from error
+        raise CannotAnswerError(_sentence(f"There is no answer: {error}")) from error
     except MemoryError as error:
         raise CannotAnswerError("This picture is too large here; make it smaller.") from error
     except FileNotFoundError as error:
@@ -97,6 +97,10 @@ def answer(file: Path, models: Models, whole: bool, find: faces.Finder) -> Reply
             for place, (region, _) in enumerate(parts)
         ],
     )
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith((".", "?")) else f"{words}."
 
 
 def _box(region: Region, pixels: Pixels) -> Box | None:

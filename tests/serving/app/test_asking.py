@@ -38,12 +38,12 @@ def test_what_cannot_be_answered_gets_a_sentence(bad: dict[Path, str], models: M
 
 def test_a_model_that_is_away_or_refuses_is_said_to(drawn: list[Path]) -> None:
     def away(_: Sequence[bytes]) -> list[Answer]:
-        raise UserError("grpc://127.0.0.1:1: does not answer")
+        raise UserError("grpc://127.0.0.1:1: does not answer; is a server there?")
 
     def refusing(_: Sequence[bytes]) -> list[Answer]:
         raise RefusedError("too <small>")
 
-    with pytest.raises(CannotAnswerError, match="does not answer"):
+    with pytest.raises(CannotAnswerError, match=r"There is no answer: grpc.*there\?$"):
         asking.answer(drawn[1], {"away": away}, True, FIND)
     shown = showing.answers(asking.answer(drawn[1], {"refusing": refusing}, True, FIND))
     assert "refuses the picture: too &lt;small&gt;" in shown

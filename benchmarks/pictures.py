@@ -59,6 +59,8 @@ def ingest(archive: Path, output: Path, files: int = 0, shards: int = 2) -> None
     context = Executor.Context(beam_pipeline_args=beam_args, tmp_dir=str(output / "tmp"))
     properties = {
         "data_uri": str(archive),
+        "labels_uri": "",
+        "label_columns": "",
         "limit": files,
         "shards": shards,
         "policy": DEFAULT_POLICY.model_dump_json(),

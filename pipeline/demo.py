@@ -7,7 +7,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.askable import servables
 from pipeline.drawn_examples import write_examples
 from pipeline.errors import EXIT_USAGE, UserError
 from serving import versions
@@ -47,7 +46,7 @@ def run_demo(
             models: Models = (
                 {url: held.enter_context(connect(url))}
                 if url
-                else _loaded(_named(model_dirs) or servables(workdir, model_dir))
+                else _loaded(_named(model_dirs) or _of_last_run(workdir, model_dir))
             )
             examples = write_examples(Path(drawn, "faces"))
             address = held.enter_context(
@@ -56,6 +55,12 @@ def run_demo(
         console.print(f"Models: {', '.join(models)}", markup=False)
         serve.until_stopped(lambda: console.print(f"The page: {address} (Ctrl-C stops it)"))
     return 0
+
+
+def _of_last_run(workdir: Path, model_dir: Path) -> dict[str, Path]:
+    from pipeline.askable import servables  # reads ML Metadata, which the server's image lacks
+
+    return servables(workdir, model_dir)
 
 
 def _loaded(folders: dict[str, Path]) -> dict[str, Ask]:

@@ -18,8 +18,11 @@ setup: ## Make or update .venv: exactly the packages of the lock file.
 run: setup ## Run the pipeline: make run ARGS="--data photos.tar.gz --profile cpu".
 	@$(BIN)/agegender run $(ARGS)
 
+# A worker takes up to 4 GB.
+WORKERS = -n logical --maxprocesses 4 --dist loadgroup
+
 test: setup ## Run the tests (without the long drills).
-	@$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+	@$(BIN)/python -m pytest -m 'not slow' $(WORKERS) $(ARGS)
 
 test-full: setup ## Run all tests, the long drills too.
 	@$(BIN)/python -m pytest $(ARGS)

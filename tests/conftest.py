@@ -20,6 +20,15 @@ assert _spec.loader
 _spec.loader.exec_module(importlib.util.module_from_spec(_spec))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps the tests of a folder on one worker, where `make test` runs several.
+
+    They share what is costly to make, and those of whole runs go on where the ones before stopped.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.path.parent.relative_to(ROOT).as_posix()))
+
+
 @pytest.fixture(scope="session")
 def utkface() -> Path:
     """The real archive, where it is at hand."""

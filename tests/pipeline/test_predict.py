@@ -155,7 +155,8 @@ def test_ctrl_c_leaves_whole_rows(folder: Path, rest_url: str) -> None:
     for i in range(count):
         (folder / f"d{i:04d}.jpg").symlink_to(folder.parent / "small.jpg")
     command = [sys.executable, "-m", "pipeline", "predict", "photos", "--json", "--url", rest_url]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # Unbuffered: what a buffer read ahead of the first line `communicate` would not see.
+    child = subprocess.Popen(command, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert child.stdout
     first = child.stdout.readline()
     child.send_signal(signal.SIGINT)

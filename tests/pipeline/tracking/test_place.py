@@ -48,7 +48,7 @@ def test_a_database_of_ones_own_keeps_its_files_in_the_work_folder(tmp_path: Pat
         ("postgresql+psycopg2://ann:se:cr@et@db/mlflow", "postgresql+psycopg2://ann:***@db/mlflow"),
         ("https://ann:secret@host:5000", "https://ann:***@host:5000"),
         (SERVER, SERVER),
-        ("sqlite:////work/mlflow.db", "sqlite:////work/mlflow.db"),
+        ("sqlite:////srv/mlflow.db", "sqlite:////srv/mlflow.db"),
     ],
 )
 def test_no_password_is_printed_and_nobody_else_reads_it(

@@ -9,7 +9,7 @@ from serving import versions
 from serving.versions import content_digest
 
 _INPUT = "model_"  # of Selector, by candidate; beside it stands model_run_
-_SERVABLE = "Format-Serving"  # as TFX lays out a Model artifact
+SERVABLE = "Format-Serving"  # as TFX lays out a Model artifact
 
 
 def servables(workdir: Path, model_dir: Path) -> dict[str, Path]:
@@ -47,4 +47,4 @@ def candidates(workdir: Path) -> dict[str, Path]:
 
 def _models(judged: NodeRun) -> dict[str, Path]:
     names = list(json.loads(judged.parameters["candidates"]))
-    return {name: judged.inputs[f"{_INPUT}{name}"].path / _SERVABLE for name in names}
+    return {name: judged.inputs[f"{_INPUT}{name}"].path / SERVABLE for name in names}

@@ -8,12 +8,11 @@ from typing import Any
 from ml_metadata import MetadataStore
 
 from pipeline import publications, walk
+from pipeline.askable import SERVABLE
 from pipeline.errors import UserError
 from pipeline.record import runs_of
 from pipeline.walk import Step
 from serving import versions
-
-_SERVABLE = "Format-Serving"  # as TFX lays out a Model artifact
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def of_candidate(store: MetadataStore, workdir: Path, candidate: str) -> Exporta
     names = selector.parameter("candidates")
     if candidate not in names:
         raise UserError(f"no candidate {candidate} in the last run: it had {', '.join(names)}")
-    servable = selector.inputs[f"model_{candidate}"].path / _SERVABLE
+    servable = selector.inputs[f"model_{candidate}"].path / SERVABLE
     return _exportable(store, selector, run, candidate, None, servable)
 
 

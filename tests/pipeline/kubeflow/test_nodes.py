@@ -19,23 +19,12 @@ from pipeline.kubeflow import package as compiling
 from pipeline.sample import write_sample
 from schema import features
 from serving import versions
-from tests.e2e import tracked
+from tests.e2e import running, tracked
 from tests.pipeline.kubeflow.launcher import ROOT, Launcher
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
-DATA_HALF = (
-    "FaceExampleGen",
-    "ImportSchemaGen",
-    "StatisticsGen",
-    "ExampleValidator",
-    "Baseline",
-    "SplitValidator",
-    "DriftValidator",
-    "DataReport",
-    "DataGate",
-    "Transform",
-)
+DATA_HALF = tuple(running.NODES[: running.NODES.index("Transform") + 1])
 TINY = (
     "candidates=[multitask]",
     "models={}",
